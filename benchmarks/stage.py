@@ -1,0 +1,152 @@
+"""What the benchmarks need in the database, and the ceilings of this machine."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from alembic import command
+from flask import Flask
+from sqlalchemy import insert
+
+from portal import clock, credentials, settings
+from portal.app import create_app
+from portal.cli.db import configuration
+from portal.extensions import db
+from portal.grants import codes
+from portal.journey import lifecycle
+from portal.models import AuthorizationGrant, ClientAssertion, MatchMode
+from portal.oidc import registration
+from portal.signing_keys import keyring
+from portal.users import directory, enrolments
+from portal.verifeye.regions import REGIONS
+from portal.verifications import registry
+
+VERIFICATION = "11111111-2222-4333-8444-555555555555"
+REDIRECT_URI = "https://client.example/callback"
+VERIFIER = "bench-verifier-0123456789-0123456789-0123456789"
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+SECRET = "a-client-secret-for-the-benchmark-alone-0123456789"
+LOGIN = "amara@client.example"
+
+
+def environment(database: str, issuer: str) -> dict[str, str]:
+    """Return the settings of the measured portal: production's in everything that costs time."""
+    return {
+        "PORTAL_CONFIG": str(settings.CONFIG_FOLDER / "test.toml"),
+        "PORTAL_ISSUER": issuer,
+        "PORTAL_DATABASE_URL": database,
+        "PORTAL_SQLITE_SYNCHRONOUS": "FULL",
+        "PORTAL_LOG_LEVEL": "WARNING",
+        "PORTAL_RATE_LIMIT_AUTHORIZE": "100000000 per minute",
+        "PORTAL_RATE_LIMIT_TOKEN": "100000000 per minute",
+        "PORTAL_RATE_LIMIT_PAGES": "100000000 per minute",
+    }
+
+
+def prepare(database: str, issuer: str) -> Flask:
+    """Make tables, a key, a configuration, a client and an enrolled person; return an application on them."""
+    app = create_app(settings.load(environment(database, issuer)))
+    with app.app_context():
+        with db.engine.connect() as connection:
+            command.upgrade(configuration(connection), "head")
+            connection.commit()
+        keyring.create("RS256")
+        made = registry.add(
+            VERIFICATION, api_key="an-api-key", region=None, endpoints=REGIONS["eu"],
+            match_mode=MatchMode.MATCH, required=[], sign_locally=True,
+        )  # fmt: skip
+        registration.register(
+            "Benchmark",
+            verification_id=made.id,
+            profile="okta-factor",
+            redirect_uris=[REDIRECT_URI],
+            secret=SECRET,
+        )
+        enrolments.enrol_by_operator(directory.add(LOGIN, how="bench"), made.id)
+        db.session.commit()
+    return app
+
+
+def clear(app: Flask) -> None:
+    """Drop the tables again."""
+    with app.app_context():
+        db.session.remove()
+        with db.engine.connect() as connection:
+            command.downgrade(configuration(connection), "base")
+            connection.commit()
+        db.engine.dispose()
+
+
+def authorize_url(app: Flask, issuer: str) -> str:
+    """Return an authorization request such as Okta sends."""
+    query = {
+        "client_id": VERIFICATION, "redirect_uri": REDIRECT_URI, "response_type": "code",
+        "scope": "openid profile email", "state": "0123456789abcdef", "nonce": "fedcba9876543210",
+        "login_hint": LOGIN, "code_challenge": CHALLENGE, "code_challenge_method": "S256",
+    }  # fmt: skip
+    return f"{issuer}/v1/openid/authorize?{urlencode(query)}"
+
+
+def token_form(app: Flask) -> str:
+    """Return the body of a token request up to the code."""
+    form = {
+        "grant_type": "authorization_code", "client_id": VERIFICATION, "client_secret": SECRET,
+        "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER,
+    }  # fmt: skip
+    return f"{urlencode(form)}&code="
+
+
+def mint(app: Flask, count: int) -> list[str]:
+    """Store ``count`` fresh codes of one journey and return them; they live for an hour."""
+    with app.app_context():
+        user = directory.resolve(LOGIN)
+        assert user is not None
+        journey = lifecycle.open_journey(
+            client_id=VERIFICATION, verification_id=VERIFICATION, parameters={}, integrity_proven=False,
+            browser_secret=credentials.random_hex(), user_id=user.id, account=LOGIN,
+            lifetime=3600, attempts_allowed=3,
+        )  # fmt: skip
+        made = [credentials.random_token(codes.CODE_PREFIX) for _ in range(count)]
+        claims = {"sub": user.id, "auth_time": clock.epoch(), "amr": ["face"], "nonce": "fedcba9876543210"}
+        row = {
+            "journey_id": journey.id, "client_id": VERIFICATION, "user_id": user.id,
+            "redirect_uri": REDIRECT_URI, "scope": "openid profile email", "code_challenge": CHALLENGE,
+            "id_token_claims": claims,
+            "userinfo_claims": claims, "confirms_enrolment": None, "created_at": clock.now(),
+            "expires_at": clock.after(3600),
+        }  # fmt: skip
+        db.session.execute(
+            insert(AuthorizationGrant), [{**row, "code_digest": credentials.digest(code)} for code in made]
+        )
+        db.session.commit()
+        return made
+
+
+def signatures_per_second(app: Flask) -> float:
+    """Return how many ID tokens one thread of this machine signs in a second."""
+    with app.app_context():
+        signer = keyring.signer("RS256")
+        return _per_second(lambda: signer.sign({"sub": "somebody", "exp": clock.epoch()}))
+
+
+def commits_per_second(app: Flask) -> float:
+    """Return how many one-row transactions one connection commits in a second, as durably as the portal."""
+
+    def commit() -> None:
+        db.session.execute(
+            insert(ClientAssertion).values(digest=credentials.random_hex(256), expires_at=clock.now())
+        )
+        db.session.commit()
+
+    with app.app_context():
+        return _per_second(commit)
+
+
+def _per_second(work: Callable[[], object], seconds: float = 1.5) -> float:
+    started, done = time.perf_counter(), 0
+    while (passed := time.perf_counter() - started) < seconds:
+        work()
+        done += 1
+    return done / passed

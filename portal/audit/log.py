@@ -1,0 +1,77 @@
+"""The only writer of the audit log."""
+
+import logging
+from typing import Any
+
+from sqlalchemy import BindParameter, FromClause, Insert, bindparam, insert, select
+
+from portal import clock, metrics
+from portal.audit.events import Event
+from portal.extensions import execute, table_of
+from portal.models import AuditEvent
+
+_log = logging.getLogger("portal.audit")
+_T = table_of(AuditEvent)
+_INSERT = insert(_T).inline()
+
+
+def record(
+    event: Event,
+    *,
+    reference: str | None = None,
+    client_id: str | None = None,
+    user_id: str | None = None,
+    **fields: Any,
+) -> None:
+    """Record ``event`` in the current transaction; the caller's commit makes it last.
+
+    ``fields`` must be exactly those that the event declares, else ``ValueError``: an audit row that
+    lacks its reason is found out in a test and not in an incident.
+    """
+    _check(event, fields)
+    execute(
+        _INSERT,
+        {
+            "at": clock.now(),
+            "event": event.label,
+            "reference": reference,
+            "client_id": client_id,
+            "user_id": user_id,
+            "fields": fields,
+        },
+    )
+    tell(event, reference=reference, client_id=client_id, user_id=user_id, **fields)
+
+
+def recording(*, reference: Any, client_id: Any, user_id: Any, source: FromClause) -> Insert:
+    """Return the part of a statement that records an event for each row of ``source``.
+
+    For databases where one statement may write several tables. Bind ``now``, ``event`` (the label) and
+    ``fields``; :func:`tell` does the rest once the statement is committed.
+    """
+    columns = (literal_of("now"), literal_of("event"), reference, client_id, user_id, literal_of("fields"))
+    rows = select(*columns).select_from(source)
+    return insert(_T).from_select(["at", "event", "reference", "client_id", "user_id", "fields"], rows)
+
+
+def tell(
+    event: Event, *, reference: str | None, client_id: str | None, user_id: str | None, **fields: Any
+) -> None:
+    """Write a recorded event to the process's log as well, and count it; raises as :func:`record`."""
+    _check(event, fields)
+    metrics.event_happened(event.label, client_id, fields)
+    _log.info(
+        event.label,
+        extra={"reference": reference, "client_id": client_id, "user_id": user_id, "detail": fields},
+    )
+
+
+def literal_of(name: str) -> BindParameter[Any]:
+    """Return the bound value for a column of an event, by ``name``, of the column's own type."""
+    column = {"now": _T.c.at, "event": _T.c.event, "fields": _T.c.fields}[name]
+    return bindparam(name, type_=column.type)
+
+
+def _check(event: Event, fields: dict[str, Any]) -> None:
+    if set(fields) != event.fields:
+        raise ValueError(f"{event.label} carries {sorted(event.fields)}, not {sorted(fields)}")

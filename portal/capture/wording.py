@@ -1,0 +1,69 @@
+"""What the start page says about a configuration, in the person's words, and which text that is."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from portal.models import Journey, JourneyPurpose, VerificationConfiguration
+from portal.verifeye.results import Outcome, Result, Verifier
+
+#: The version of the consent text; raise it whenever the start page says something else about what
+#: is checked, where, or what is kept. Journeys record the version that was on the screen.
+CONSENT_VERSION = "2026-11-21"
+
+_CHECKS = (
+    ("liveness", "that a live person is there"),
+    ("face", "that the face is yours"),
+    ("age", "an estimate of your age"),
+    ("gender", "an estimate of your gender"),
+)
+_WHERE = {"eu": "the European Union", "us": "the United States"}
+KEEPS = (
+    "The pictures are deleted right after the check. What stays there is a face template under a random "
+    "number, without your name. We keep the time and the outcome."
+)
+#: What to say about a verifier that did not pass: keys of ``templates/capture/failures.html``.
+_TOLD_AS = (
+    (Verifier.LIVENESS, Outcome.FAILED, "not_live"),
+    (Verifier.FACE, Outcome.FAILED, "not_matched"),
+    (Verifier.LIVENESS, Outcome.NOT_EXECUTED, "incomplete"),
+    (Verifier.FACE, Outcome.NOT_EXECUTED, "incomplete"),
+)
+
+
+def checks(configuration: VerificationConfiguration, also: Collection[str] = ()) -> list[str]:
+    """Return what is checked, each completing the sentence "It checks …"; ``also``: what a flow demands."""
+    demanded = {*configuration.required_verifiers, *also}
+    return [words for name, words in _CHECKS if name in demanded]
+
+
+def purpose(journey: Journey) -> str:
+    """Return what the check is for, completing the sentence "… so that you can …"."""
+    if journey.purpose == JourneyPurpose.ENROL:
+        return "confirm with your face when you sign in"
+    wanted: str = _flow(journey).get("purpose", "sign in")
+    return wanted
+
+
+def other_way(journey: Journey) -> str:
+    """Return the words of the quiet button: whoever recovers an account, or enrols, is not signing in."""
+    if journey.purpose == JourneyPurpose.ENROL:
+        return "Not now"
+    return "Go back without the check" if _flow(journey) else "Use another way to sign in"
+
+
+def where(configuration: VerificationConfiguration) -> str:
+    """Return where the check is done, completing the sentence "… in …"."""
+    return _WHERE.get(configuration.region, "the region that your organisation chose")
+
+
+def failure_key(result: Result) -> str:
+    """Return what to tell the person about a result that did not count: a key of the failures' words."""
+    for verifier, outcome, key in _TOLD_AS:
+        if result.verifiers.get(verifier) is outcome:
+            return key
+    return "other"
+
+
+def _flow(journey: Journey) -> Mapping[str, Any]:
+    flow: Mapping[str, Any] = journey.parameters.get("flow", {})
+    return flow

@@ -1,0 +1,147 @@
+"""``flask db``: the database's tables."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from portal import clock
+from portal.cli import common, db_checks
+from portal.cli.findings import Finding, State, ok, problem
+from portal.extensions import db
+
+_PYPROJECT = Path(__file__).resolve().parent.parent.parent / "pyproject.toml"
+
+group = common.Group("db", help="Create, upgrade and check the database's tables.")
+
+
+def configuration(connection: Connection) -> Config:
+    """Return Alembic's configuration, bound to ``connection``."""
+    config = Config(toml_file=str(_PYPROJECT))
+    config.attributes["connection"] = connection
+    return config
+
+
+@group.command("upgrade")
+@click.argument("revision", default="head")
+def upgrade(revision: str) -> None:
+    """Bring the tables up to REVISION (default: the newest)."""
+    with db.engine.connect() as connection:
+        command.upgrade(configuration(connection), revision)
+        connection.commit()
+    click.echo(f"The database is at {current() or 'its empty beginning'}.")
+
+
+@group.command("downgrade")
+@click.argument("revision")
+@click.confirmation_option(prompt="A downgrade drops tables or columns and what they hold. Go on?")
+def downgrade(revision: str) -> None:
+    """Take the tables down to REVISION ("base" drops them all)."""
+    with db.engine.connect() as connection:
+        command.downgrade(configuration(connection), revision)
+        connection.commit()
+    click.echo(f"The database is at {current() or 'its empty beginning'}.")
+
+
+@group.command("current")
+def show_current() -> None:
+    """Print the revision that the database is at, and the newest one."""
+    click.echo(f"database {current() or 'none'}, newest {newest()}")
+
+
+@group.command("check")
+@common.json_option
+def check(as_json: bool) -> None:
+    """Check the tables, and whether the database server keeps what it is told.
+
+    The exit code is 1 if there is a problem; warnings alone leave it at 0.
+    """
+    findings = [*_tables(), *db_checks.server()]
+    problems = sum(finding.state is State.PROBLEM for finding in findings)
+    if as_json:
+        common.print_json({"problems": problems, "findings": [finding.as_document() for finding in findings]})
+    else:
+        for finding in findings:
+            click.echo(f"{finding.state.value:8} {finding.subject}: {finding.what}")
+            if finding.next_step:
+                click.echo(f"{'':9}-> {finding.next_step}")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+def _tables() -> list[Finding]:
+    at, wanted = current(), newest()
+    if at != wanted:
+        return [
+            problem("tables", f"at {at or 'none'}, this release needs {wanted}", "run `flask db upgrade`")
+        ]
+    if different := differences():
+        return [
+            problem(
+                "tables",
+                f"they differ from this release's in {len(different)} places",
+                "somebody has changed them by hand: compare them with migrations/, or restore a backup",
+            )
+        ]
+    return [ok("tables", f"at {wanted}, as this release needs them")]
+
+
+@group.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Copy a SQLite database to FILE while the portal goes on. PostgreSQL has pg_dump for that."""
+    if db.engine.dialect.name != "sqlite":
+        common.fail(
+            "This copies SQLite only; PostgreSQL has pg_dump, and docs/operating.md says how to call it."
+        )
+    try:
+        # Whoever holds a copy holds what it says about people: nobody else may read it.
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "not a file name").lower()
+        common.fail(f"The file for the copy cannot be made: {reason}. Name one that does not exist yet.")
+    with db.engine.connect() as connection, closing(sqlite3.connect(file)) as copy:
+        source: Any = connection.connection.driver_connection
+        source.backup(copy)
+        (said,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    if said != "ok":
+        common.fail("The copy is damaged, and so is the database: restore an earlier copy.")
+    click.echo(f"Copied; {file.stat().st_size} bytes, and quick_check found nothing.")
+
+
+@group.command("revision")
+@click.argument("message")
+def revision(message: str) -> None:
+    """Write a dated migration for what the models changed (for developers)."""
+    with db.engine.connect() as connection:
+        name = clock.now().strftime("%Y%m%d_%H%M")
+        command.revision(configuration(connection), message, autogenerate=True, rev_id=name)
+
+
+def current() -> str | None:
+    """Return the revision that the database is at, or ``None`` before the first."""
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str | None:
+    """Return the newest revision of this release."""
+    with db.engine.connect() as connection:
+        return ScriptDirectory.from_config(configuration(connection)).get_current_head()
+
+
+def differences() -> list[object]:
+    """Return how the database differs from the models (empty: not at all)."""
+    with db.engine.connect() as connection:
+        return list(
+            compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), db.metadata)
+        )

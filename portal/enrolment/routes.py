@@ -1,0 +1,20 @@
+"""Every address of enrolment by invitation."""
+
+from flask import Blueprint, Flask
+
+from portal.enrolment import entrance, finishing, proof
+from portal.extensions import limit
+
+bp = Blueprint("enrolment", __name__)
+
+bp.add_url_rule("/enrol", "enter", entrance.enter, methods=["GET", "POST"])
+bp.add_url_rule("/enrol/okta/callback", "okta_callback", proof.okta_callback, methods=["GET"])
+bp.add_url_rule("/enrol/continue", "resume", finishing.resume, methods=["GET"])
+bp.add_url_rule("/enrol/leave", "leave", finishing.leave, methods=["GET", "POST"])
+
+
+def init_app(app: Flask) -> None:
+    """Register the addresses with their limits."""
+    app.register_blueprint(bp)
+    for name in ("enter", "okta_callback", "resume", "leave"):
+        limit(app, f"enrolment.{name}", "rate_limit_pages")

@@ -1,0 +1,272 @@
+"""What rooms share: settings, vault, the database session and the rate limits of their addresses.
+
+All of it is bound to an application in ``portal/app.py``.
+"""
+
+import select
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, current_app, request
+from flask_limiter import Limiter
+from flask_sqlalchemy import SQLAlchemy
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import (
+    CursorResult,
+    DateTime,
+    Dialect,
+    Engine,
+    Executable,
+    MetaData,
+    Row,
+    Table,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.types import TypeDecorator
+
+from portal import clock
+from portal.counters import ProcessStorage
+from portal.credentials import Vault
+from portal.settings import Settings
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware ``datetime`` in UTC on every database; SQLite keeps no zone, so it is put back here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive moment and store the rest in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give back an aware moment in UTC."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """The declarative base; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+    registry = registry(metadata=metadata, type_annotation_map={datetime: UtcDateTime})
+
+
+db = SQLAlchemy(model_class=Base)
+
+# Flask-SQLAlchemy makes its base class at run time, which a type checker cannot follow.
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+def rows_touched(result: Any) -> int:
+    """Return how many rows an UPDATE or DELETE touched: 0 means that somebody was first."""
+    cursor: CursorResult[Any] = result
+    return cursor.rowcount
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the table of a model, for Core statements."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+def execute(statement: Executable, values: Mapping[str, Any]) -> CursorResult[Any]:
+    """Run a prepared Core ``statement`` with ``values`` in the current transaction, without the ORM's care.
+
+    For the paths that every sign-in takes: the ORM's bookkeeping costs there as much as the statement.
+    """
+    return db.session.connection().execute(statement, values)
+
+
+def at_once(statement: Executable, values: Mapping[str, Any]) -> Row[Any] | None:
+    """Run one ``statement`` that is a transaction by itself, outside the current one; return its first row.
+
+    BEGIN and COMMIT would each be a round trip to PostgreSQL. Must not be used where something of the
+    current transaction has to stand or fall with it.
+    """
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        return connection.execute(statement, values).first()
+
+
+def client_address() -> str:
+    """Return the address that rate limits count by: the peer, as trusted proxies report it."""
+    return request.remote_addr or "unknown"
+
+
+def limit(app: Flask, endpoint: str, setting: str, **options: Any) -> None:
+    """Put the rate limit of the setting ``setting`` on ``endpoint``; options as Flask-Limiter has them."""
+    limits: list[str] = app.extensions["portal.limits"].setdefault(endpoint, [])
+    views: dict[str, Any] = app.view_functions
+    if not limits:
+        views[endpoint] = _named_after(endpoint, views[endpoint])
+    rate = app.extensions["portal.limiter"].limit(lambda: str(getattr(settings(), setting)), **options)
+    views[endpoint] = rate(views[endpoint])
+    limits.append(setting)
+
+
+def _named_after(endpoint: str, view: Any) -> Any:
+    """Return ``view`` under a name of its own.
+
+    The limiter knows views by name, and would count a call of one that serves two addresses twice.
+    """
+
+    @wraps(view)
+    def own(*arguments: Any, **values: Any) -> Any:
+        return view(*arguments, **values)
+
+    own.__qualname__ = endpoint
+    return own
+
+
+def _say_when_to_come_back(response: Response) -> Response:
+    """Put ``Retry-After`` on an answer that a rate limit refused (RFC 6585 section 4)."""
+    limiter: Limiter = current_app.extensions["portal.limiter"]
+    if response.status_code == 429 and limiter.current_limit is not None:
+        seconds = max(1, int(limiter.current_limit.reset_at - clock.epoch()))
+        response.headers.setdefault("Retry-After", str(seconds))
+    return response
+
+
+def settings() -> Settings:
+    """Return the settings of the current application."""
+    found: Settings = current_app.extensions["portal.settings"]
+    return found
+
+
+def vault() -> Vault:
+    """Return the vault that seals and unseals with the current application's encryption keys."""
+    found: Vault = current_app.extensions["portal.vault"]
+    return found
+
+
+def init_app(app: Flask, configured: Settings) -> None:
+    """Bind settings, vault, database and rate limiter to ``app``."""
+    app.extensions["portal.settings"] = configured
+    app.extensions["portal.vault"] = Vault(configured.encryption_key)
+    app.config["SQLALCHEMY_DATABASE_URI"] = configured.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(configured)
+    app.config["RATELIMIT_STORAGE_URI"] = _storage_uri(configured)
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = _rate_limit_options(configured)
+    app.config["RATELIMIT_SWALLOW_ERRORS"] = True
+    app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = not configured.rate_limit_storage.startswith(
+        "memory"
+    )
+    db.init_app(app)
+    # One limiter for each application: it remembers every view it was ever put on.
+    app.extensions["portal.limiter"] = Limiter(client_address, app=app, default_limits=[])
+    app.extensions["portal.limits"] = {}
+    app.after_request(_say_when_to_come_back)
+    with app.app_context():
+        _prepare_engine(db.engine, configured)
+
+
+def _storage_uri(configured: Settings) -> str:
+    """Return where the limiter counts; in memory, by our own storage."""
+    chosen = configured.rate_limit_storage
+    return f"{ProcessStorage.STORAGE_SCHEME[0]}://" if chosen.startswith("memory") else chosen
+
+
+def _rate_limit_options(configured: Settings) -> dict[str, Any]:
+    if configured.rate_limit_storage.startswith("memory"):
+        return {}
+    # A request waits this long for a Redis that is away, once: the limiter then counts in memory and looks
+    # again after one second, two, four and so on. The one retry is for a connection of before a restart.
+    return {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": Retry(NoBackoff(), 1)}
+
+
+def _engine_options(configured: Settings) -> dict[str, Any]:
+    if configured.database_url.startswith("sqlite"):
+        # The driver begins a transaction only before it writes, and IMMEDIATE makes that moment wait
+        # for the other writer instead of failing half-way with "database is locked".
+        return {"hide_parameters": True, "connect_args": {"isolation_level": "IMMEDIATE", "timeout": 15}}
+    return {
+        # An error's text must not carry the values of the statement into a log.
+        "hide_parameters": True,
+        "pool_size": configured.database_pool_size,
+        "max_overflow": configured.database_max_overflow,
+        # A request that gets no connection in this time is better answered "try again" than kept.
+        "pool_timeout": 5,
+        # So that a server that was moved to another address is noticed without a restart.
+        "pool_recycle": 3600,
+        "connect_args": _postgresql_arguments(configured),
+    }
+
+
+def _postgresql_arguments(configured: Settings) -> dict[str, Any]:
+    """Return libpq's connection parameters (PostgreSQL's manual, 34.1.2): time-outs on every layer."""
+    limits = {
+        "statement_timeout": configured.database_statement_timeout,
+        "lock_timeout": configured.database_lock_timeout,
+        "idle_in_transaction_session_timeout": configured.database_idle_timeout,
+    }
+    ours = " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())
+    given = make_url(configured.database_url).query.get("options", "")
+    return {
+        # What the address itself says comes last and wins.
+        "options": f"{ours} {given}".strip(),
+        "connect_timeout": 3,
+        # A machine that vanishes sends no goodbye: without these, a thread would wait for minutes.
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
+
+
+def _prepare_engine(engine: Engine, configured: Settings) -> None:
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, configured)
+        return
+
+    @event.listens_for(engine, "checkout")
+    def leave_a_dead_connection(connection: Any, _record: Any, _proxy: Any) -> None:
+        # An idle server says nothing. What it has said since, or the end of the connection, means that it
+        # was restarted or has ended this session; the pool then opens another. Asking the socket costs half
+        # a microsecond; a ping costs fifty times that on one machine, and a round trip between two.
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        if poll.poll(0):
+            raise DisconnectionError("the server has ended the connection")
+
+
+def _prepare_sqlite(engine: Engine, configured: Settings) -> None:
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={configured.sqlite_synchronous}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "savepoint")
+    def begin_before_a_savepoint(connection: Any, _name: str) -> None:
+        # The driver begins nothing for a savepoint, and releasing an outermost one commits everything.
+        driver = connection.connection.dbapi_connection
+        if not driver.in_transaction:
+            driver.execute("BEGIN IMMEDIATE")

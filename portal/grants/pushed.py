@@ -1,0 +1,124 @@
+"""Pushed authorization requests (RFC 9126): kept until the browser opens them, once."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import String, cast, delete, insert, select, update
+
+from portal import clock, credentials
+from portal.extensions import db, rows_touched
+from portal.models import PushedRequest
+
+REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
+_LONGEST_URI = 128
+#: What a request may say about the person it asks about.
+_PERSONAL = ("login_hint", "claims", "verified_claims")
+BATCH = 1000
+
+
+class Pushed(NamedTuple):
+    """A request that was pushed; ``journey_id`` is set once it was opened."""
+
+    digest: str
+    client_id: str
+    parameters: dict[str, Any]
+    journey_id: str | None
+    is_live: bool
+
+
+def keep(client_id: str, parameters: dict[str, Any], *, lifetime: int) -> str:
+    """Keep checked ``parameters`` for ``lifetime`` seconds and return the request_uri (256 random bits)."""
+    request_uri = credentials.random_token(REQUEST_URI_PREFIX)
+    db.session.execute(
+        insert(PushedRequest).values(
+            digest=credentials.digest(request_uri),
+            client_id=client_id,
+            parameters=parameters,
+            created_at=clock.now(),
+            expires_at=clock.after(lifetime),
+        )
+    )
+    return request_uri
+
+
+def find(request_uri: str) -> Pushed | None:
+    """Return what was pushed under ``request_uri``, opened or not; ``None`` if there never was such a one."""
+    if not request_uri.startswith(REQUEST_URI_PREFIX) or len(request_uri) > _LONGEST_URI:
+        return None
+    row = db.session.get(PushedRequest, credentials.digest(request_uri))
+    if row is None:
+        return None
+    return Pushed(row.digest, row.client_id, row.parameters, row.journey_id, row.expires_at > clock.now())
+
+
+def open_once(pushed: Pushed, *, journey_id: str) -> bool:
+    """Tie the request to the journey that opens it: ``True`` once, and only before it expires.
+
+    What it holds about a person moves into the journey and is removed here.
+    """
+    opened = db.session.execute(
+        update(PushedRequest)
+        .where(
+            PushedRequest.digest == pushed.digest,
+            PushedRequest.journey_id.is_(None),
+            PushedRequest.expires_at > clock.now(),
+        )
+        .values(journey_id=journey_id, parameters={})
+        .execution_options(synchronize_session=False)
+    )
+    return rows_touched(opened) == 1
+
+
+def forget(names: Callable[[str], bool]) -> None:
+    """Take what is personal out of requests that nobody opened yet, if ``names`` says whose they are.
+
+    What stays is the way back, so that whoever opens the request is not stranded.
+    """
+    waiting = select(PushedRequest.digest, PushedRequest.parameters).where(
+        PushedRequest.journey_id.is_(None), cast(PushedRequest.parameters, String) != "{}"
+    )
+    theirs = [
+        row for row in db.session.execute(waiting) if names(str(row.parameters.get("login_hint") or ""))
+    ]
+    for row in theirs:
+        kept = {name: value for name, value in row.parameters.items() if name not in _PERSONAL}
+        # Empty and not absent: the checks that were made counted on it.
+        kept |= {"claims": {}} if "claims" in row.parameters else {}
+        db.session.execute(
+            update(PushedRequest)
+            .where(PushedRequest.digest == row.digest, PushedRequest.journey_id.is_(None))
+            .values(parameters=kept)
+        )
+
+
+def forget_unopened() -> int:
+    """Empty up to a batch of requests that nobody opened in time; the caller commits.
+
+    Whatever they say about a person is of no use any more. That they were there is remembered for a while,
+    so that somebody who comes late is told so.
+    """
+    late = (
+        select(PushedRequest.digest)
+        .where(
+            PushedRequest.expires_at <= clock.now(),
+            PushedRequest.journey_id.is_(None),
+            cast(PushedRequest.parameters, String) != "{}",
+        )
+        .limit(BATCH)
+    )
+    return rows_touched(
+        db.session.execute(
+            update(PushedRequest)
+            .where(PushedRequest.digest.in_(late))
+            .values(parameters={})
+            .execution_options(synchronize_session=False)
+        )
+    )
+
+
+def prune(keep_seconds: int) -> int:
+    """Remove up to a batch of requests that expired more than ``keep_seconds`` ago; the caller commits."""
+    old = (
+        select(PushedRequest.digest).where(PushedRequest.expires_at < clock.after(-keep_seconds)).limit(BATCH)
+    )
+    return rows_touched(db.session.execute(delete(PushedRequest).where(PushedRequest.digest.in_(old))))

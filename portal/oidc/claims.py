@@ -1,0 +1,94 @@
+"""What the tokens say about a person; it is fixed when the code is minted."""
+
+from typing import Any
+
+from portal.extensions import db, settings
+from portal.models import Journey, User, VerificationConfiguration
+from portal.oidc import claims_request, verified
+from portal.oidc.clients import ClientView
+from portal.users import directory
+
+#: What the capture proved (``acr``): a face matched; or a face matched and a live person was there.
+ACR_FACE = "urn:verification-portal:acr:face"
+ACR_FACE_LIVENESS = "urn:verification-portal:acr:face-liveness"
+#: RFC 8176: only what happened. No possession is proven, so neither ``hwk`` nor ``mfa`` is claimed.
+AMR = ("face",)
+CLAIMS_SUPPORTED = (
+    "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "acr", "at_hash",
+    "preferred_username", "email", "given_name", "family_name", "verified_claims",
+)  # fmt: skip
+
+
+def id_token_claims(journey: Journey, client: ClientView, user: User) -> dict[str, Any]:
+    """Return the ID token's claims that depend on the journey (OpenID Connect Core 2)."""
+    if client.profile.answers_failures:
+        return identity_claims(journey, client, user, face_passed=True)
+    assert journey.verified_at is not None
+    claims: dict[str, Any] = {
+        "sub": subject(journey, client, user),
+        # Set back as far as ``iat`` will be, so that nobody seems to sign in after their token was issued.
+        "auth_time": int(journey.verified_at.timestamp()) - settings().id_token_backdate,
+        "amr": list(AMR),
+        "acr": acr_of(journey.verification_id),
+    }
+    if nonce := journey.parameters.get("nonce"):
+        claims["nonce"] = nonce
+    claims |= released_claims(journey, client, user, "id_token")
+    application: dict[str, str] = journey.parameters["application"]
+    return claims | application
+
+
+def userinfo_claims(journey: Journey, client: ClientView, user: User) -> dict[str, Any]:
+    """Return the claims of the userinfo answer (OpenID Connect Core 5.3.2): those of the ID token."""
+    who = {"sub": subject(journey, client, user)}
+    return (
+        who if client.profile.answers_failures else who | released_claims(journey, client, user, "userinfo")
+    )
+
+
+def subject(journey: Journey, client: ClientView, user: User) -> str:
+    """Return who the person is towards the client: our own id of them; for identity verification, Okta's."""
+    hint: str = journey.parameters.get("login_hint", "")
+    return hint if client.profile.answers_failures else user.id
+
+
+def identity_claims(
+    journey: Journey, client: ClientView, user: User | None, *, face_passed: bool
+) -> dict[str, Any]:
+    """Return what an identity verification answers Okta: ``sub``, ``nonce``, ``verified_claims``, no more.
+
+    ``sub`` is the ``login_hint``: Okta's own id of the person it asked about, who is the person whose
+    face matched or, where the answer is ``FAILED``, the one who was not verified.
+    """
+    claims: dict[str, Any] = {
+        "sub": journey.parameters["login_hint"],
+        "verified_claims": verified.for_okta(journey, client, user, face_passed=face_passed),
+    }
+    if nonce := journey.parameters.get("nonce"):
+        claims["nonce"] = nonce
+    return claims
+
+
+def released_claims(journey: Journey, client: ClientView, user: User, place: str) -> dict[str, Any]:
+    """Return the directory's claims for ``place``: by scope, by the ``claims`` parameter, and by profile.
+
+    Okta reads the login from ``preferred_username`` whatever scopes it was given, and reads userinfo
+    instead of the ID token once that address is configured: so both carry the same.
+    """
+    scopes = set(journey.parameters["scope"].split())
+    released = directory.profile_claims(user, scopes)
+    if client.profile.name == "oidc" and "profile" not in scopes:
+        del released["preferred_username"]
+    asked = claims_request.asked(journey.parameters["claims"], place)
+    everything = directory.profile_claims(user, {"email", "profile"})
+    released |= {name: value for name, value in everything.items() if name in asked}
+    if client.profile.name == "oidc" and (assured := verified.for_anybody(journey, client, user, place)):
+        released["verified_claims"] = assured
+    return released
+
+
+def acr_of(verification_id: str) -> str:
+    """Return the authentication context that a pass at the configuration proves."""
+    configuration = db.session.get(VerificationConfiguration, verification_id)
+    demands_liveness = configuration is not None and "liveness" in configuration.required_verifiers
+    return ACR_FACE_LIVENESS if demands_liveness else ACR_FACE

@@ -1,0 +1,110 @@
+"""A client's public keys: registered by value, or fetched from its ``jwks_uri`` and kept for a while.
+
+The address is the client's choice, so it is called through the guarded door that never leads inside.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+from flask import current_app
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, KeySet, import_key
+
+from portal import clock
+from portal.extensions import settings
+from portal.http import GuardedOutbound, OutboundError
+from portal.oidc.clients import ClientView
+
+_EXTENSION = "portal.oidc.client_keys"
+_FRESH_SECONDS = 300
+#: An unknown ``kid`` makes us look again, but not more often than this.
+_LOOK_AGAIN_SECONDS = 30
+_MOST_REMEMBERED = 1000
+_MOST_KEYS = 100
+
+
+class KeysUnavailable(Exception):
+    """The client's keys cannot be had: none registered, address unreachable or answer unreadable."""
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    keys: KeySet
+    at: datetime
+
+
+class _Fetcher:
+    def __init__(self, outbound: GuardedOutbound) -> None:
+        self._outbound = outbound
+        self._locks: dict[str, Lock] = {}
+        self._held: dict[str, _Fetched] = {}
+
+    def get(self, uri: str, kid: str | None) -> KeySet:
+        held = self._held.get(uri)
+        if held is not None and not self._is_stale(held, kid):
+            return held.keys
+        # One look at an address at a time; a slow one keeps nobody else waiting.
+        with self._locks.setdefault(uri, Lock()):
+            held = self._held.get(uri)
+            if held is None or self._is_stale(held, kid):
+                if len(self._held) >= _MOST_REMEMBERED:
+                    self._held.clear()
+                self._held[uri] = held = _Fetched(self._fetch(uri), clock.now())
+            return held.keys
+
+    @staticmethod
+    def _is_stale(held: _Fetched, kid: str | None) -> bool:
+        age = (clock.now() - held.at).total_seconds()
+        unknown = kid is not None and all(key.kid != kid for key in held.keys.keys)
+        return age > _FRESH_SECONDS or (unknown and age > _LOOK_AGAIN_SECONDS)
+
+    def _fetch(self, uri: str) -> KeySet:
+        try:
+            answer = self._outbound.get(uri, headers={"Accept": "application/json"})
+            if answer.status != 200:
+                raise KeysUnavailable(uri)  # whatever the body of an error says, it is not the client's word
+            return _key_set(answer.json())
+        except OutboundError as error:
+            raise KeysUnavailable(uri) from error
+
+
+def public_keys(client: ClientView, kid: str | None) -> KeySet:
+    """Return the client's public keys; ``kid`` (from an unverified header) may cause a fresh look.
+
+    Raises :class:`KeysUnavailable`.
+    """
+    if client.jwks is not None:
+        return _key_set(client.jwks)
+    if client.jwks_uri is None:
+        raise KeysUnavailable(client.id)
+    return _fetcher().get(client.jwks_uri, kid)
+
+
+def _fetcher() -> _Fetcher:
+    fetcher: _Fetcher | None = current_app.extensions.get(_EXTENSION)
+    if fetcher is None:
+        outbound = GuardedOutbound(allow_loopback=settings().allow_http_loopback, party="client")
+        fetcher = current_app.extensions.setdefault(_EXTENSION, _Fetcher(outbound))
+    return fetcher
+
+
+def _key_set(document: Any) -> KeySet:
+    """Import a JWK Set without symmetric keys, by which anybody could sign, and without unreadable ones."""
+    found = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        raise KeysUnavailable("unreadable")
+    keys = [key for key in map(_key, found[:_MOST_KEYS]) if key is not None]
+    if not keys:
+        raise KeysUnavailable("unreadable")
+    return KeySet(keys)
+
+
+def _key(document: Any) -> Key | None:
+    if not isinstance(document, dict) or document.get("kty") not in ("RSA", "EC", "OKP"):
+        return None
+    try:
+        return import_key(document)
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,84 @@
+"""The token and revocation endpoints: one engine, whatever the path (RFC 6749 section 3.2, RFC 7009)."""
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from portal.audit.events import Event
+from portal.audit.log import record
+from portal.extensions import db
+from portal.oidc import parameters, server
+from portal.oidc.errors import CHALLENGE, MachineError
+from portal.oidc.parameters import Parameters, Unreadable
+
+GRANT_TYPES = ("authorization_code",)
+
+
+def token() -> Response:
+    """Redeem an authorization code for an access token and an ID token."""
+    received = received_form()
+    if received.get("grant_type") is None:
+        raise MachineError("invalid_request", "The parameter grant_type is missing.")
+    if received.get("grant_type") not in GRANT_TYPES:
+        raise MachineError("unsupported_grant_type", "Only the authorization_code grant is offered.")
+    return _settled(server.current().create_token_response())
+
+
+def revoke() -> Response:
+    """Revoke an access token of the client that asks."""
+    if received_form().get("token") is None:
+        raise MachineError("invalid_request", "The parameter token is missing.")
+    return _settled(server.current().create_endpoint_response("revocation"))
+
+
+def received_form() -> Parameters:
+    """Return the form of the request, if it is acceptable; raises :class:`MachineError`."""
+    try:
+        return acceptable(parameters.of_form(request))
+    except Unreadable:
+        raise MachineError("invalid_request", "The body must be a form of readable parameters.") from None
+
+
+def acceptable(received: Parameters) -> Parameters:
+    """Return ``received`` if each parameter occurs once and readably, and one method authenticates.
+
+    Raises :class:`MachineError` (RFC 6749 sections 2.3 and 3.2).
+    """
+    if received.repeated:
+        raise MachineError("invalid_request", "A parameter occurs more than once.")
+    if received.unreadable:
+        raise MachineError(
+            "invalid_request", "A parameter is too long or contains characters that are not allowed."
+        )
+    ways = (
+        "Authorization" in request.headers,
+        bool(received.get("client_secret")),
+        bool(received.get("client_assertion")),
+    )
+    if sum(ways) > 1:
+        raise MachineError("invalid_request", "A client authenticates by one method at a time.")
+    return received
+
+
+def _settled(response: Response) -> Response:
+    """Commit what happened and forbid caching, whatever the answer (RFC 6749 section 5.1)."""
+    if response.status_code < 400:
+        db.session.commit()
+    else:
+        db.session.rollback()
+        _note_failure(response)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Pragma"] = "no-cache"
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    return response
+
+
+def _note_failure(response: Response) -> None:
+    """Write down that a client failed; its id is noted only where it is one of ours by its form."""
+    document = response.get_json(silent=True) or {}
+    if document.get("error") == "invalid_client":
+        method = "basic" if "Authorization" in request.headers else "body"
+        record(Event.CLIENT_AUTHENTICATION_FAILED, method=method)
+    else:
+        record(Event.TOKEN_REFUSED, error=document.get("error", "unknown"))
+    db.session.commit()

@@ -1,0 +1,206 @@
+"""The directory follows what Okta says about a person: adds, adopts, holds, releases, renames, invites.
+
+Every message is worked off from the facts as they are then, so it may come late, twice or in another order.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+
+from portal import clock, outbox
+from portal.audit.events import Event
+from portal.audit.log import record
+from portal.connections import registry
+from portal.extensions import db
+from portal.models import OktaFact, User, UserStatus
+from portal.okta import events_profile
+from portal.okta.failures import told_to_the_outbox
+from portal.okta_api.errors import NotFound
+from portal.okta_api.reading import OktaUser
+from portal.outbox import OutboxFailure
+from portal.users import directory, invitations, okta_facts
+from portal.users.directory import UserExists
+from portal.users.okta_facts import Kind
+
+#: ``okta_id``: there is something new about a person.
+PERSON = "okta.person"
+#: ``okta_id``, and ``arrived`` if the person is to be invited: their profile is to be read from Okta.
+PROFILE = "okta.profile"
+HOW = "okta"
+#: Short: while a worker that was killed has its lease, somebody's suspension waits.
+LEASE_SECONDS = 20
+
+_log = logging.getLogger(__name__)
+
+
+class Conflict(Exception):
+    """The directory has somebody else under the person's login; the message is a sentence for operators."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+def init_app(app: Flask) -> None:
+    """Handle the topics in ``app``."""
+    outbox.handles(app, PERSON, handle, lease=LEASE_SECONDS)
+    outbox.handles(app, PROFILE, handle_profile)
+
+
+def handle(payload: dict[str, Any]) -> str:
+    """Have the directory follow the facts about the person whom ``payload`` names; returns a receipt.
+
+    Raises ``OutboxFailure``, finally, where two records stand in each other's way.
+    """
+    try:
+        with db.session.begin_nested():
+            return settle(str(payload["okta_id"]))
+    except Conflict as conflict:
+        return _stands_in_the_way(PERSON, payload, conflict)
+
+
+def handle_profile(payload: dict[str, Any]) -> str:
+    """Take over a person's profile and status from Okta; returns a receipt. Raises ``OutboxFailure``."""
+    okta_id, connection = str(payload["okta_id"]), registry.current()
+    if connection is None:
+        return "Okta is not connected; the profile was not read."
+    with told_to_the_outbox():
+        api = registry.api_for(connection)
+        db.session.rollback()  # nothing stays open in the database while Okta is asked
+        read_at = clock.now()
+        try:
+            person = api.user(okta_id)
+        except NotFound:
+            return "Okta knows nobody under this id."
+    try:
+        with db.session.begin_nested():
+            return _take_over(person, read_at, arrived=bool(payload.get("arrived")))
+    except Conflict as conflict:
+        return _stands_in_the_way(PROFILE, payload, conflict)
+
+
+def settle(okta_id: str, profile: Mapping[str, Any] | None = None, *, login: str | None = None) -> str:
+    """Bring the directory into line with the facts about a person; flushes, and says what was done.
+
+    Whoever is in the group and not in the directory is added; somebody there with the same login and no Okta
+    id is the same person. ``profile`` (the directory's names) and ``login`` are what Okta has now, if that is
+    known already; else it is read from Okta in another message. Raises :class:`Conflict`.
+    """
+    okta_facts.lock(okta_id)
+    facts = {Kind(fact.kind): fact for fact in okta_facts.of(okta_id)}
+    member = facts.get(Kind.MEMBER)
+    joins = member is not None and member.value and not member.applied
+    user = _find(okta_id, login or _login_among(facts.values()))
+    added = user is None and member is not None and member.value
+    if user is None and not added:
+        return "Nobody here has this Okta id; it is remembered."
+    if user is None:
+        user = _add(okta_id, login or _login_among(facts.values()))
+    renew = any(fact.kind == Kind.PROFILE and not fact.applied for fact in facts.values())
+    okta_facts.apply_remembered(user, how=HOW)
+    if profile is not None:
+        rename(user, login, profile)
+    if profile is None and (added or renew or (joins and not user.email)):
+        _ask_for_profile(okta_id, arrived=joins)
+    elif joins:
+        invitations.invite_on_arrival(user, how=HOW)
+    return "Added." if added else "Followed."
+
+
+def rename(user: User, login: str | None, profile: Mapping[str, Any]) -> list[str]:
+    """Take over the login and the details that Okta has; raises :class:`Conflict` for a login in use."""
+    if user.status == UserStatus.ERASED:
+        return []
+    try:
+        return directory.change(user, how=HOW, login=login, **profile)
+    except UserExists as error:
+        raise Conflict(
+            "Somebody else in the directory has the login that Okta gives to this person. Give that record "
+            "another login (`flask user change`) or erase it, then retry this message."
+        ) from error
+    except ValueError as error:
+        raise Conflict("The person's login in Okta cannot be kept: it is too long, or no text.") from error
+
+
+def _take_over(person: OktaUser, read_at: Any, *, arrived: bool) -> str:
+    okta_facts.lock(person.id)
+    okta_facts.remember_all(events_profile.facts_of(person, read_at))
+    user = _of(person.id)
+    if user is None:
+        return "Nobody here has this Okta id any more."
+    okta_facts.apply_remembered(user, how=HOW)
+    changed = rename(user, person.login, events_profile.details_of(person.profile))
+    if arrived:
+        invitations.invite_on_arrival(user, how=HOW)
+    return f"Took over: {', '.join(changed) or 'nothing new'}."
+
+
+def _find(okta_id: str, login: str | None) -> User | None:
+    """Return the person with the Okta id, or adopt the one with the login who has no Okta id yet."""
+    found = _of(okta_id)
+    if found is not None or login is None:
+        return found
+    user = db.session.scalars(
+        select(User).where(
+            User.login_key == directory.account_key(login),
+            User.okta_id.is_(None),
+            User.status != UserStatus.ERASED,
+        )
+    ).first()
+    if user is not None:
+        try:
+            directory.change(user, how=HOW, okta_id=okta_id)
+        except UserExists as error:
+            raise Conflict("This Okta id is somebody else's login in the directory.") from error
+    return user
+
+
+def _of(okta_id: str) -> User | None:
+    return db.session.scalars(select(User).where(User.okta_id == okta_id)).first()
+
+
+def _add(okta_id: str, login: str | None) -> User:
+    if login is None:
+        raise Conflict(
+            "Okta's event names no login to add the person under. `flask okta reconcile` reads it from Okta."
+        )
+    try:
+        return directory.add(login, how=HOW, okta_id=okta_id)
+    except UserExists as error:
+        raise Conflict(
+            "The directory has the login already, with another Okta id: was the person deleted in Okta and "
+            "made anew? If it is the same person, give the record the new id (`flask user change`); else "
+            "erase it. Then retry this message."
+        ) from error
+    except ValueError as error:
+        raise Conflict("The person's login in Okta cannot be kept: it is too long, or no text.") from error
+
+
+def _login_among(facts: Any) -> str | None:
+    """Return the login that the newest event named."""
+    named: list[OktaFact] = [fact for fact in facts if fact.login]
+    return max(named, key=lambda fact: fact.published).login if named else None
+
+
+def _ask_for_profile(okta_id: str, *, arrived: bool) -> None:
+    if registry.current() is None:
+        _log.info("Okta is not connected: SCIM or an operator has to give what is missing about a person")
+        return
+    outbox.enqueue(PROFILE, {"okta_id": okta_id, "arrived": arrived})
+
+
+def _stands_in_the_way(topic: str, payload: dict[str, Any], conflict: Conflict) -> str:
+    """Note a conflict in the audit log; what comes again and still stands so is a dead letter.
+
+    What fails leaves nothing behind in the database, so the note is made now and the failure is the next
+    message's.
+    """
+    if payload.get("noted"):
+        raise OutboxFailure(conflict.sentence, final=True)
+    user = _of(str(payload["okta_id"]))
+    record(Event.OKTA_CONFLICT, user_id=user.id if user else None, topic=topic)
+    outbox.enqueue(topic, payload | {"noted": True})
+    return conflict.sentence

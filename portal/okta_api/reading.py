@@ -1,0 +1,126 @@
+"""Reading Okta's answers: what we rely on is checked, the rest is kept as it came."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from portal.http import Answer, OutboundError
+from portal.okta_api.errors import OktaUnavailable
+
+_Item = TypeVar("_Item")
+
+#: More than Okta's own limit on one page; what is longer was not written by Okta.
+_LONGEST_CURSOR = 2048
+_LINK = re.compile(r"<([^<>]{0,8192})>([^<]{0,256})")
+_ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class OktaUser:
+    """A person in Okta."""
+
+    id: str
+    #: ``STAGED``, ``PROVISIONED``, ``ACTIVE``, ``RECOVERY``, ``LOCKED_OUT``, ``PASSWORD_EXPIRED``,
+    #: ``SUSPENDED`` or ``DEPROVISIONED``.
+    status: str
+    login: str
+    profile: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OktaGroup:
+    """A group in Okta."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item]):
+    """One page of a list, and the cursor with which to ask for the next; ``None`` after the last."""
+
+    items: list[_Item]
+    after: str | None
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    """Return the JSON object of an answer; raises :class:`OktaUnavailable`."""
+    found = _json(answer)
+    if not isinstance(found, dict):
+        raise OktaUnavailable("Okta's answer is not a JSON object. If it stays so, check the address.")
+    return found
+
+
+def documents(answer: Answer) -> list[dict[str, Any]]:
+    """Return the JSON objects of an answer that is a list; raises :class:`OktaUnavailable`."""
+    found = _json(answer)
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise OktaUnavailable(
+            "Okta's answer is not a list of JSON objects. If it stays so, check the address."
+        )
+    return found
+
+
+def error_code(answer: Answer) -> str | None:
+    """Return Okta's name for what is wrong (``errorCode``, or OAuth's ``error``) or ``None``.
+
+    Nothing else of an error is read: its texts may quote what was sent.
+    """
+    try:
+        found = answer.json()
+    except OutboundError:
+        return None
+    code = (found.get("errorCode") or found.get("error")) if isinstance(found, dict) else None
+    return code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else None
+
+
+def user(found: Mapping[str, Any]) -> OktaUser:
+    """Return the person that a JSON object describes; raises :class:`OktaUnavailable`."""
+    profile = found.get("profile")
+    if not isinstance(profile, dict):
+        raise OktaUnavailable("Okta described a person without a profile.")
+    return OktaUser(
+        id=_text(found, "id"), status=_text(found, "status"), login=_text(profile, "login"), profile=profile
+    )
+
+
+def group(found: Mapping[str, Any]) -> OktaGroup:
+    """Return the group that a JSON object describes; raises :class:`OktaUnavailable`."""
+    profile = found.get("profile")
+    return OktaGroup(id=_text(found, "id"), name=_text(profile if isinstance(profile, dict) else {}, "name"))
+
+
+def next_cursor(answer: Answer) -> str | None:
+    """Return the ``after`` of the answer's ``Link`` with ``rel="next"`` (RFC 8288), or ``None``.
+
+    Only the cursor is taken, and asked for at the address we know: an answer must not be able to send the
+    credential anywhere else. The headers of one name come joined by commas.
+    """
+    for target, parameters in _LINK.findall(answer.headers.get("link", "")):
+        if 'rel="next"' not in parameters.replace(" ", ""):
+            continue
+        try:
+            values = parse_qs(urlsplit(target).query).get("after", [])
+        except ValueError:
+            continue
+        if len(values) == 1 and len(values[0]) <= _LONGEST_CURSOR:
+            return str(values[0])
+    return None
+
+
+def _json(answer: Answer) -> object:
+    try:
+        return answer.json()
+    except OutboundError as error:
+        raise OktaUnavailable(
+            "Okta's answer cannot be read as JSON. If it stays so, check the address."
+        ) from error
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= 1024:
+        raise OktaUnavailable(f"Okta's answer has no usable {name!r}.")
+    return value

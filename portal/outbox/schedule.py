@@ -1,0 +1,195 @@
+"""Work that recurs, run by whichever worker comes first.
+
+A run is a lease, as with messages: one UPDATE pushes ``due_at`` ahead, so that two workers never run one
+job at the same time, and what a killed worker had begun is begun again when the lease ends. A job must
+therefore be idempotent. One that fails is run again at its next time; what went wrong is kept and shown by
+``flask outbox schedule``.
+"""
+
+import logging
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from flask import Flask, current_app
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from portal import clock
+from portal.extensions import db, rows_touched
+from portal.models import ScheduledJob
+from portal.outbox.messages import OutboxFailure
+
+_log = logging.getLogger(__name__)
+
+#: Does the work; the worker commits. A long job is a generator: each ``yield`` commits what it has done so
+#: far and renews its lease, so that no transaction is held for long and another worker goes on from there.
+Job = Callable[[], Iterator[object] | None]
+
+SHORTEST_LEASE = 120.0
+LONGEST_LEASE = 900.0
+Stop = Callable[[], bool]
+_NAME = "portal.schedule"
+
+
+class Entry(NamedTuple):
+    """A registered job: how often it is to run, and what it does."""
+
+    seconds: float
+    job: Job
+
+    @property
+    def lease(self) -> float:
+        """How long a worker may be silent before another takes the job over."""
+        return min(max(2 * self.seconds, SHORTEST_LEASE), LONGEST_LEASE)
+
+
+def every(app: Flask, name: str, seconds: float, job: Job) -> None:
+    """Have the workers of ``app`` run ``job`` every ``seconds`` under ``name``; 0 switches it off.
+
+    A name is ``room.work`` and at most 64 characters long; ``ValueError`` if it is taken. The job may raise
+    :class:`portal.outbox.OutboxFailure` with a sentence; ``retry_after`` then says when to run it again.
+    """
+    entries = app.extensions.setdefault(_NAME, {})
+    if name in entries or len(name) > 64:
+        raise ValueError(f"the job {name} is registered already, or its name is too long")
+    entries[name] = Entry(seconds, job)
+
+
+def registered() -> dict[str, Entry]:
+    """Return every job of the current application by its name."""
+    entries: dict[str, Entry] = current_app.extensions.get(_NAME, {})
+    return entries
+
+
+def _never() -> bool:
+    return False
+
+
+def run_due(stop: Stop = _never) -> int:
+    """Run every job that is due and return how many were; commits each.
+
+    When ``stop`` says so, a job ends at its next step and is due again at once, for another worker.
+    """
+    rows = {row.name: row for row in db.session.execute(select(ScheduledJob.__table__))}
+    db.session.rollback()
+    ran = 0
+    for name, entry in registered().items():
+        if entry.seconds <= 0 or stop():
+            continue
+        if name not in rows:
+            _add(name)
+        due_at = rows[name].due_at if name in rows else None
+        if due_at is None or due_at <= clock.now():
+            ran += _run(name, entry, due_at, stop)
+    return ran
+
+
+def run_now(name: str) -> bool:
+    """Run the job ``name`` at once unless a worker is running it; commits; says whether it was run.
+
+    Raises ``KeyError`` for a name that nobody registered.
+    """
+    entry = registered()[name]
+    row = db.session.execute(select(ScheduledJob.__table__).where(ScheduledJob.name == name)).first()
+    if row is None:
+        _add(name)
+    elif row.leased_until is not None and row.leased_until > clock.now():
+        return False
+    return _run(name, entry, row.due_at if row else None)
+
+
+def _add(name: str) -> None:
+    """Make the row of a job that has none; another worker may have done so in the meantime."""
+    try:
+        with db.session.begin_nested():
+            db.session.execute(insert(ScheduledJob).values(name=name, due_at=clock.now()))
+    except IntegrityError:
+        pass
+    db.session.commit()
+
+
+def _run(name: str, entry: Entry, due_at: datetime | None, stop: Stop = _never) -> bool:
+    lease = _Lease(name, entry.lease)
+    if not lease.begin(due_at):
+        return False
+    began = clock.monotonic()
+    error, due = None, clock.after(entry.seconds)
+    try:
+        steps = entry.job()
+        for _step in steps or ():
+            lease.renew()
+            if stop():
+                due = clock.now()
+                break
+        if isinstance(steps, Generator):
+            steps.close()
+    except LeaseLost:
+        db.session.rollback()
+        _log.warning("scheduled job was taken over", extra={"job": name})
+        return True
+    except OutboxFailure as failure:
+        db.session.rollback()
+        error = failure.sentence
+        if failure.retry_after is not None:
+            due = clock.after(failure.retry_after)
+    except Exception as unexpected:
+        db.session.rollback()
+        error = f"Unexpected {type(unexpected).__name__}."
+        _log.exception("scheduled job failed", extra={"job": name})
+    lease.end(due_at=due, seconds=clock.monotonic() - began, error=error)
+    return True
+
+
+class LeaseLost(Exception):
+    """The lease ended before the job did, and another worker has it now."""
+
+
+class _Lease:
+    """One worker's hold on one job, known by the moment at which it ends."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self.name = name
+        self.seconds = seconds
+        self._until: datetime | None = None
+
+    def begin(self, due_at: datetime | None) -> bool:
+        """Take the job if it is still due as it was seen to be; commits."""
+        return self._move(due_at, began_at=clock.now())
+
+    def renew(self) -> None:
+        """Make what was done so far last and go on; raises :class:`LeaseLost`."""
+        if not self._move(self._until):
+            raise LeaseLost
+
+    def end(self, *, due_at: datetime, seconds: float, error: str | None) -> None:
+        """Make what the job did last and write down how it went; commits unless the lease is lost."""
+        values: dict[str, Any] = {
+            "ended_at": clock.now(),
+            "milliseconds": round(seconds * 1000),
+            "last_error": error,
+        }
+        if error is None:
+            values["succeeded_at"] = clock.now()
+        if not self._set(self._until, due_at=due_at, leased_until=None, **values):
+            _log.warning("scheduled job was taken over", extra={"job": self.name})
+
+    def _move(self, seen: datetime | None, **values: Any) -> bool:
+        until = clock.after(self.seconds)
+        moved = self._set(seen, due_at=until, leased_until=until, **values)
+        self._until = until
+        return moved
+
+    def _set(self, seen: datetime | None, **values: Any) -> bool:
+        condition = [ScheduledJob.due_at == seen] if seen is not None else [ScheduledJob.began_at.is_(None)]
+        result = db.session.execute(
+            update(ScheduledJob)
+            .where(ScheduledJob.name == self.name, *condition)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+        if rows_touched(result) != 1:
+            db.session.rollback()
+            return False
+        db.session.commit()
+        return True

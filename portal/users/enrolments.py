@@ -1,0 +1,246 @@
+"""The tie between a person and a face, at one verification configuration.
+
+A *candidate* is an identifier for VerifEye and nothing more. A capture that passes inside a sign-in
+makes it *provisional*; it becomes *confirmed* when the code of that sign-in is redeemed, for only then
+the client has taken the person for verified. A provisional enrolment whose code is never redeemed is
+discarded and its face deleted, and the next one gets a fresh identifier: whoever enrolled must not be
+matched later.
+
+The identifier of a candidate stays while captures fail. It cannot lead to a wrong pass (a face stored
+under it would have to match), and a fresh one would lock honest people out where VerifEye refuses a
+face that it stored under the former.
+"""
+
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from portal import clock, credentials
+from portal.audit.events import Event
+from portal.audit.log import record
+from portal.extensions import db, settings
+from portal.journey import lifecycle
+from portal.models import Capture, Enrolment, EnrolmentState, Journey, User
+from portal.outbox import enqueue
+from portal.users import news
+
+DELETE_FACE = "users.delete_face"
+_EXTERNAL_ID_BITS = 160
+
+
+def find(user_id: str, verification_id: str) -> Enrolment | None:
+    """Return the person's enrolment at the configuration, in whatever state."""
+    return db.session.scalars(
+        select(Enrolment).where(Enrolment.user_id == user_id, Enrolment.verification_id == verification_id)
+    ).first()
+
+
+def exists(enrolment_id: str) -> bool:
+    """Say whether the enrolment is still there, in whatever state."""
+    return db.session.scalar(select(Enrolment.id).where(Enrolment.id == enrolment_id)) is not None
+
+
+def is_confirmed(enrolment: Enrolment | None) -> bool:
+    """Say whether ``enrolment`` counts."""
+    return enrolment is not None and enrolment.state == EnrolmentState.CONFIRMED
+
+
+def find_or_prepare(user_id: str, verification_id: str) -> Enrolment:
+    """Return the person's enrolment, or a new candidate if there is none; flushes.
+
+    What an abandoned sign-in enrolled is discarded here too, so that nobody waits for the next cleaning.
+    """
+    found = find(user_id, verification_id)
+    if found is not None and not _is_abandoned(found):
+        return found
+    if found is not None and found.journey_id is not None:
+        discard_provisional(found.journey_id)
+    try:
+        with db.session.begin_nested():
+            return _add(user_id, verification_id, EnrolmentState.CANDIDATE)
+    except IntegrityError:
+        # Two tabs began at once; the first one's identifier serves both.
+        return db.session.scalars(
+            select(Enrolment).where(
+                Enrolment.user_id == user_id, Enrolment.verification_id == verification_id
+            )
+        ).one()
+
+
+def enrol_by_operator(user: User, verification_id: str) -> Enrolment:
+    """Record a confirmed enrolment on an operator's word: VerifEye stores the next face that passes.
+
+    An identifier that was given out before and not confirmed is dropped with whatever face it holds:
+    somebody who only knew the login may have shown theirs, and must not be matched on this word.
+    """
+    _discard(
+        Enrolment.user_id == user.id,
+        Enrolment.verification_id == verification_id,
+        Enrolment.state != EnrolmentState.CONFIRMED,
+        reason="enrolled_by_operator",
+    )
+    enrolment = find(user.id, verification_id)
+    if enrolment is None:
+        enrolment = _add(user.id, verification_id, EnrolmentState.CONFIRMED)
+    enrolment.confirmed_at = clock.now()
+    db.session.flush()
+    record(Event.ENROLMENT_CONFIRMED, user_id=user.id, verification=verification_id, how="operator")
+    news.registration_may_differ(user.id)
+    return enrolment
+
+
+def passed(enrolment_id: str, *, journey_id: str, reference: str, face_id: str | None) -> None:
+    """Note that a capture passed: what is not confirmed yet becomes provisional, tied to the journey.
+
+    The latest journey whose face passed holds it: one that was given up before must not take the
+    enrolment with it when it expires.
+    """
+    moved = db.session.execute(
+        update(Enrolment)
+        .where(Enrolment.id == enrolment_id, Enrolment.state != EnrolmentState.CONFIRMED)
+        .values(state=EnrolmentState.PROVISIONAL, journey_id=journey_id, face_id=face_id)
+        .returning(Enrolment.user_id, Enrolment.verification_id)
+    ).first()
+    if moved is None and face_id is not None:
+        # Confirmed by an operator before any face was seen: this is the one.
+        db.session.execute(
+            update(Enrolment)
+            .where(Enrolment.id == enrolment_id, Enrolment.face_id.is_(None))
+            .values(face_id=face_id)
+        )
+    if moved is not None:
+        record(
+            Event.ENROLMENT_PROVISIONAL,
+            reference=reference,
+            user_id=moved.user_id,
+            verification=moved.verification_id,
+        )
+
+
+def face_of(enrolment_id: str) -> str | None:
+    """Return VerifEye's name for the enrolled face, if it ever told one."""
+    return db.session.scalar(select(Enrolment.face_id).where(Enrolment.id == enrolment_id))
+
+
+def confirm(enrolment_id: str, *, how: str) -> bool:
+    """Make an enrolment count; ``False`` if it is gone (discarded in the meantime) or counted already."""
+    moved = db.session.execute(
+        update(Enrolment)
+        .where(Enrolment.id == enrolment_id, Enrolment.state != EnrolmentState.CONFIRMED)
+        .values(state=EnrolmentState.CONFIRMED, confirmed_at=clock.now(), journey_id=None)
+        .returning(Enrolment.user_id, Enrolment.verification_id)
+    ).first()
+    if moved is None:
+        return False
+    record(Event.ENROLMENT_CONFIRMED, user_id=moved.user_id, verification=moved.verification_id, how=how)
+    news.registration_may_differ(moved.user_id)
+    return True
+
+
+def discard_provisional(journey_id: str) -> None:
+    """Discard what ``journey_id`` enrolled, if its code was never redeemed, and have the face deleted."""
+    _discard(
+        Enrolment.journey_id == journey_id, Enrolment.state == EnrolmentState.PROVISIONAL, reason="abandoned"
+    )
+
+
+def discard_abandoned(journey_id: str) -> None:
+    """Discard what an expired journey left: a provisional enrolment, and a candidate nobody answered for.
+
+    A capture that passed at VerifEye and never came back leaves a face under the candidate's identifier,
+    whoever's it is; the next person must not have to match it. Where faces cannot be deleted the candidate
+    stays: a fresh identifier would only meet a face that VerifEye already knows under the former.
+    """
+    discard_provisional(journey_id)
+    if not settings().verifeye_face_deletion:
+        return
+    unanswered = select(Capture.enrolment_id).where(
+        Capture.journey_id == journey_id, Capture.enrols, Capture.ended_at.is_(None)
+    )
+    _discard(Enrolment.id.in_(unanswered), Enrolment.state == EnrolmentState.CANDIDATE, reason="unanswered")
+
+
+def discard_all(user_id: str, *, reason: str) -> None:
+    """Discard every enrolment of a person and have the faces deleted."""
+    _discard(Enrolment.user_id == user_id, reason=reason)
+
+
+def _is_abandoned(enrolment: Enrolment) -> bool:
+    """Say whether the enrolment hangs on a journey whose time is over, its code never redeemed."""
+    if enrolment.state != EnrolmentState.PROVISIONAL:
+        return False
+    journey = db.session.get(Journey, enrolment.journey_id)
+    return journey is not None and lifecycle.is_expired(journey)
+
+
+def _discard(*conditions: Any, reason: str) -> None:
+    gone = db.session.execute(
+        delete(Enrolment)
+        .where(*conditions)
+        .returning(
+            Enrolment.id,
+            Enrolment.user_id,
+            Enrolment.verification_id,
+            Enrolment.external_id,
+            Enrolment.face_id,
+            Enrolment.state,
+        )
+        .execution_options(synchronize_session=False)
+    ).all()
+    at_camera = _at_camera({enrolment.user_id for enrolment in gone})
+    for enrolment in gone:
+        record(
+            Event.ENROLMENT_DISCARDED,
+            user_id=enrolment.user_id,
+            verification=enrolment.verification_id,
+            reason=reason,
+        )
+        _delete_face_later(enrolment)
+        if enrolment.id in at_camera:
+            # VerifEye may store the face only after the deletion: so once more, when nobody can be there.
+            _delete_face_later(
+                enrolment, delay=settings().journey_lifetime + settings().capture_link_lifetime
+            )
+        if enrolment.state == EnrolmentState.CONFIRMED:
+            news.registration_may_differ(enrolment.user_id)
+
+
+def _at_camera(user_ids: set[str]) -> set[str]:
+    """Return the enrolments of these people for which somebody may still be in front of the camera."""
+    if not user_ids:
+        return set()
+    out = (
+        select(Capture.enrolment_id)
+        .join(Journey, Journey.id == Capture.journey_id)
+        .where(Journey.user_id.in_(user_ids), Capture.ended_at.is_(None), Capture.expires_at > clock.now())
+    )
+    return set(db.session.scalars(out))
+
+
+def _delete_face_later(enrolment: Any, *, delay: float = 0) -> None:
+    enqueue(
+        DELETE_FACE,
+        {
+            "user_id": enrolment.user_id,
+            "verification_id": enrolment.verification_id,
+            "external_id": enrolment.external_id,
+            "face_id": enrolment.face_id,
+        },
+        delay=delay,
+    )
+
+
+def _add(user_id: str, verification_id: str, state: EnrolmentState) -> Enrolment:
+    enrolment = Enrolment(
+        id=credentials.random_hex(),
+        user_id=user_id,
+        verification_id=verification_id,
+        external_id=credentials.random_hex(_EXTERNAL_ID_BITS),
+        state=state,
+        created_at=clock.now(),
+        confirmed_at=clock.now() if state == EnrolmentState.CONFIRMED else None,
+    )
+    db.session.add(enrolment)
+    db.session.flush()
+    return enrolment

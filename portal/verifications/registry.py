@@ -1,0 +1,203 @@
+"""Keeping verification configurations, and talking to VerifEye for one."""
+
+import re
+from threading import Lock
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app
+from sqlalchemy import select
+
+from portal import clock
+from portal.audit.events import Event
+from portal.audit.log import record
+from portal.extensions import db, settings, vault
+from portal.http import Outbound
+from portal.models import MatchMode, VerificationConfiguration
+from portal.settings import Settings, is_loopback
+from portal.verifeye.client import VerifEyeClient
+from portal.verifeye.regions import REGIONS, Endpoints
+from portal.verifeye.results import Verifier
+from portal.verifeye.returns import documented_order, same_order
+
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+_EXTENSION = "portal.verifications"
+#: Returns in a row that teach an order which is not the documented one: at first, and against another.
+_TO_LEARN = 2
+_TO_RELEARN = 3
+
+#: What may be demanded besides the face, which always is.
+OPTIONAL_VERIFIERS = (Verifier.LIVENESS, Verifier.AGE, Verifier.GENDER)
+
+
+class ConfigurationExists(Exception):
+    """There is a configuration with this id already."""
+
+
+def canonical_id(text: str) -> str:
+    """Return a configuration id as VerifEye writes it: lower-case with dashes. Raises ``ValueError``."""
+    lowered = text.strip().lower()
+    if not _UUID.fullmatch(lowered):
+        raise ValueError(
+            "A verification configuration is named by its UUID, as at the end of its VerifEye address."
+        )
+    plain = lowered.replace("-", "")
+    return "-".join((plain[:8], plain[8:12], plain[12:16], plain[16:20], plain[20:]))
+
+
+def find(configuration_id: str) -> VerificationConfiguration | None:
+    """Return the configuration if it exists and was not removed."""
+    found = db.session.get(VerificationConfiguration, configuration_id)
+    return found if found is not None and found.removed_at is None else None
+
+
+def every() -> list[VerificationConfiguration]:
+    """Return every configuration that was not removed, oldest first."""
+    return list(
+        db.session.scalars(
+            select(VerificationConfiguration)
+            .where(VerificationConfiguration.removed_at.is_(None))
+            .order_by(VerificationConfiguration.created_at)
+        )
+    )
+
+
+def add(
+    configuration_id: str,
+    *,
+    api_key: str,
+    region: str | None,
+    endpoints: Endpoints | None,
+    match_mode: MatchMode,
+    required: list[Verifier],
+    sign_locally: bool,
+) -> VerificationConfiguration:
+    """Add a configuration (or bring a removed one back) and return it, flushed.
+
+    Either ``region`` (``eu``, ``us``) or ``endpoints`` says where it is. Raises ``ValueError`` with a
+    sentence for the operator, and :class:`ConfigurationExists`.
+    """
+    configuration_id = canonical_id(configuration_id)
+    if not api_key or any(not 33 <= ord(letter) <= 126 for letter in api_key):
+        raise ValueError("An API key is one line of visible ASCII characters without spaces.")
+    where = endpoints or REGIONS[region or "eu"]
+    for url in (where.service_url, where.api_url):
+        _require_safe(url, settings())
+    if find(configuration_id) is not None:
+        raise ConfigurationExists(configuration_id)
+    row = db.session.get(VerificationConfiguration, configuration_id) or VerificationConfiguration(
+        id=configuration_id
+    )
+    row.region = "custom" if endpoints else (region or "eu")
+    row.service_url, row.api_url = where.service_url, where.api_url
+    row.api_key_sealed = vault().seal(api_key)
+    row.match_mode = match_mode
+    row.required_verifiers = sorted({verifier.value for verifier in required} | {Verifier.FACE.value})
+    row.sign_locally = sign_locally
+    row.created_at, row.removed_at, row.result_order = clock.now(), None, None
+    db.session.add(row)
+    db.session.flush()
+    record(Event.VERIFICATION_ADDED, verification=row.id, region=row.region)
+    return row
+
+
+def remove(configuration: VerificationConfiguration) -> None:
+    """Take a configuration out of use; its record stays for the journeys that name it, its key does not."""
+    configuration.removed_at = clock.now()
+    configuration.api_key_sealed = vault().seal("removed")
+    db.session.flush()
+    record(Event.VERIFICATION_REMOVED, verification=configuration.id)
+
+
+def required_verifiers(configuration: VerificationConfiguration) -> frozenset[Verifier]:
+    """Return what must be exactly ``passed`` for a capture to count; the face is always among it."""
+    return frozenset({Verifier.FACE} | {Verifier(name) for name in configuration.required_verifiers})
+
+
+def client_for(configuration: VerificationConfiguration) -> VerifEyeClient:
+    """Return the VerifEye client of ``configuration``; pools and breakers are shared in the process."""
+    return VerifEyeClient(
+        Endpoints(configuration.service_url, configuration.api_url),
+        vault().unseal(configuration.api_key_sealed),
+        _outbound(),
+        sign_locally=configuration.sign_locally,
+    )
+
+
+def note_lasting_faces(configuration: VerificationConfiguration) -> None:
+    """Note that a face was seen to keep its name at VerifEye; flushes."""
+    if not configuration.face_ids_stable:
+        configuration.face_ids_stable = True
+        db.session.flush()
+
+
+def forget_order(configuration: VerificationConfiguration) -> None:
+    """Learn the order of VerifEye's parameters anew from the next results; flushes."""
+    configuration.result_order = configuration.order_candidate = None
+    db.session.flush()
+    record(Event.VERIFICATION_ORDER_FORGOTTEN, verification=configuration.id)
+
+
+def note_order(configuration: VerificationConfiguration, names: tuple[str, ...], session_id: str) -> bool:
+    """Say whether a return's parameters stand in an order that is VerifEye's; flushes.
+
+    Call it for a result that VerifEye vouched for, and for nothing else. The signature does not cover the
+    order, and the documentation gives no more than parts of it: the first return that agrees with those
+    sets the order. One that does not is taken only while nothing is learnt, and is learnt once two sessions
+    in a row agree on it. Should the order change for good, a few sessions in a row teach it anew; one
+    that stands in the learnt order starts that count again. So nobody can teach the portal a wrong order for
+    longer than it takes honest people to unlearn it.
+    """
+    learnt = configuration.result_order
+    if learnt is not None and same_order(names, tuple(learnt)):
+        configuration.order_candidate = None
+        return True
+    if documented_order(names):
+        if learnt is None:
+            _learn(configuration, names)
+            return True
+        if not documented_order(tuple(learnt)):
+            return True
+    seen = configuration.order_candidate or {}
+    sessions = seen["sessions"] if seen.get("names") == list(names) else []
+    sessions = [*sessions, session_id] if session_id not in sessions else sessions
+    if len(sessions) >= (_TO_LEARN if learnt is None else _TO_RELEARN):
+        _learn(configuration, names)
+        return True
+    configuration.order_candidate = {"names": list(names), "sessions": sessions}
+    db.session.flush()
+    return learnt is None
+
+
+def _learn(configuration: VerificationConfiguration, names: tuple[str, ...]) -> None:
+    configuration.result_order, configuration.order_candidate = list(names), None
+    db.session.flush()
+    record(Event.VERIFICATION_ORDER_LEARNT, verification=configuration.id)
+
+
+def init_app(app: Flask) -> None:
+    """Prepare the shared outbound pools; nothing is connected before it is used."""
+    app.extensions[_EXTENSION] = {"lock": Lock(), "outbound": None}
+
+
+def _outbound() -> Outbound:
+    held = current_app.extensions[_EXTENSION]
+    with held["lock"]:
+        if held["outbound"] is None:
+            held["outbound"] = Outbound(
+                connect_timeout=settings().verifeye_connect_timeout,
+                read_timeout=settings().verifeye_read_timeout,
+                breaker_failures=settings().verifeye_breaker_failures,
+                breaker_seconds=settings().verifeye_breaker_seconds,
+                party="verifeye",
+            )
+        outbound: Outbound = held["outbound"]
+        return outbound
+
+
+def _require_safe(url: str, configured: Settings) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return
+    if parts.scheme == "http" and configured.allow_http_loopback and is_loopback(parts.hostname):
+        return
+    raise ValueError(f"{url} must begin with https://; plain http is for loopback in demo and test.")

@@ -1,0 +1,174 @@
+"""What templates may call: addresses of static files, times, masked account names, the branding.
+
+Also the two rules of the template environment: an unknown name is an error and never an empty
+string, and blocks leave no blank lines behind.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Flask, current_app, g, url_for
+from jinja2 import StrictUndefined
+from markupsafe import Markup
+
+from portal import clock
+from portal.settings import Settings
+
+#: The mark in static/ that stands for an organisation without a logo of its own.
+NEUTRAL_MARK = "img/logo.svg"
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+
+
+@dataclass(frozen=True)
+class Branding:
+    """Who the pages speak for: the values every layout needs and no view should have to repeat."""
+
+    #: The organisation's name, above every page.
+    organisation: str = "Verification portal"
+    #: The organisation's logo: a file in static/, or an absolute path on this origin (the content
+    #: security policy shows pictures from nowhere else). ``None``: the portal's neutral mark.
+    organisation_logo: str | None = None
+    #: Where a person finds help: an ``https:``, ``mailto:`` or ``tel:`` address.
+    help_url: str | None = None
+    #: The privacy notice.
+    privacy_url: str | None = None
+    #: The terms of use.
+    terms_url: str | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Branding":
+        """Return the branding that the portal's settings describe."""
+        return cls(
+            organisation=settings.organisation,
+            organisation_logo=None if settings.logo in ("", NEUTRAL_MARK) else settings.logo,
+            help_url=help_address(settings.support_contact),
+            privacy_url=settings.privacy_url or "/privacy",
+            terms_url=settings.terms_url or "/terms",
+        )
+
+
+def help_address(contact: str) -> str | None:
+    """Return where a support contact, as an operator writes it, is found: an e-mail address or a URL."""
+    contact = contact.strip()
+    if not contact or contact.startswith(("https://", "http://", "mailto:", "tel:", "/")):
+        return contact or None
+    return f"mailto:{contact}" if "@" in contact else f"tel:{''.join(contact.split())}"
+
+
+def init_app(app: Flask, branding: Branding) -> None:
+    """Register the filters, the globals and the defaults of every page's context on ``app``."""
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.add_template_filter(moment)
+    app.add_template_filter(ago)
+    app.add_template_filter(masked)
+    app.add_template_global(static_url)
+
+    def defaults() -> dict[str, object]:
+        """Values that a view overrides simply by passing the same name to its template."""
+        return {
+            "organisation": branding.organisation,
+            "organisation_logo": _logo_url(branding.organisation_logo),
+            "help_url": branding.help_url,
+            "privacy_url": branding.privacy_url,
+            "terms_url": branding.terms_url,
+            "reference": g.get("reference"),
+        }
+
+    app.context_processor(defaults)
+
+
+def static_hash(app: Flask, filename: str) -> str | None:
+    """Return a short hash of a static file's content, or ``None`` if there is no such file.
+
+    Remembered per modification time, so a page costs one ``stat`` per file it links.
+    """
+    root = Path(app.static_folder or "")
+    path = root / filename
+    try:
+        if not filename or not path.resolve().is_relative_to(root.resolve()):
+            return None
+        changed = path.stat().st_mtime_ns
+        known: dict[str, tuple[int, str]] = app.extensions.setdefault("portal.web.static_hashes", {})
+        if filename not in known or known[filename][0] != changed:
+            known[filename] = (changed, hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+        return known[filename][1]
+    except (OSError, ValueError):
+        return None
+
+
+def static_url(filename: str) -> str:
+    """Return the address of a static file with its content's hash, which may be cached for good.
+
+    Raises ``FileNotFoundError`` for a file that does not exist: a template that links nothing is a mistake.
+    """
+    version = static_hash(current_app, filename)
+    if version is None:
+        raise FileNotFoundError(filename)
+    return url_for("static", filename=filename, v=version)
+
+
+def _logo_url(logo: str | None) -> str | None:
+    return logo if logo is None or logo.startswith("/") else static_url(logo)
+
+
+def moment(at: datetime, zone: str = "UTC") -> Markup:
+    """Return ``at`` as ``<time>``: the day and minute in ``zone``, an IANA name (HTML, section 4.5.14).
+
+    The page's script rewrites it in the browser's own zone and language; without it the zone is named.
+    An unknown zone is shown as UTC. Raises ``ValueError`` for a time without a zone.
+    """
+    _aware(at)
+    try:
+        local = at.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        local = at.astimezone(UTC)
+    words = f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M} {local.tzname()}"
+    return Markup('<time datetime="{}" data-local>{}</time>').format(_machine(at), words)
+
+
+def ago(at: datetime) -> Markup:
+    """Return how far ``at`` lies from now as ``<time>``: "3 minutes ago", "in 2 days", "just now".
+
+    Raises ``ValueError`` for a time without a zone.
+    """
+    _aware(at)
+    seconds = (clock.now() - at).total_seconds()
+    words = "just now"
+    for size, unit in _UNITS:
+        count = int(abs(seconds) // size)
+        if count:
+            length = f"{count} {unit}{'' if count == 1 else 's'}"
+            words = f"{length} ago" if seconds > 0 else f"in {length}"
+            break
+    return Markup('<time datetime="{}">{}</time>').format(_machine(at), words)
+
+
+def masked(login: str) -> str:
+    """Return an account name that its owner recognises and nobody else learns: ``j•••@acme.com``.
+
+    For pages that may be seen before the person has proven anything. What does not look like an
+    address keeps its first letter only.
+    """
+    name, at, domain = login.strip().rpartition("@")
+    if not at:
+        name, domain = domain, ""
+    return f"{name[:1]}•••{at}{domain}" if name else "•••"
+
+
+def _aware(at: datetime) -> None:
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone cannot be shown")
+
+
+def _machine(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

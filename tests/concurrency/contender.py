@@ -1,0 +1,124 @@
+"""A process of its own that does what it is told, at the moment it is told: ``python -m … URL ACTION``.
+
+It says ``ready``, then takes one line of JSON for each round and answers each with one line of JSON.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.exc import IntegrityError
+
+from portal import clock, settings
+from portal.app import create_app
+from portal.extensions import db
+from portal.grants import assertions, codes
+from portal.journey import lifecycle
+from portal.models import Capture, Journey
+from portal.outbox import handles, run_due
+from portal.users import enrolments
+from tests.support.machine import TOP
+
+TOPIC = "tests.count"
+
+
+def redeem_over_http(app: Flask, code: str, client_id: str, client_secret: str) -> int:
+    """Redeem a code at the token endpoint; return the status of the answer."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": "https://client.example/callback",
+        "client_id": client_id,
+        "client_secret": client_secret,
+    }
+    return app.test_client().post("/v1/openid/token", data=form, base_url="https://portal.test").status_code
+
+
+def redeem(app: Flask, code: str) -> bool:
+    """Redeem a code at the service."""
+    grant = codes.find(code)
+    assert grant is not None
+    won = codes.redeem(grant, access_token=codes.new_access_token(), access_lifetime=60)
+    db.session.commit()
+    return won
+
+
+def accept(app: Flask, capture_id: str) -> bool:
+    """Close a capture and accept its journey, as verify-result does, each with a session of its own."""
+    capture = db.session.get_one(Capture, capture_id)
+    journey = db.session.get_one(Journey, capture.journey_id)
+    session_id = f"{capture_id[:16]}{id(app):x}{clock.monotonic():.9f}"[:64]
+    closed = lifecycle.close_capture(capture, session_id=session_id, passed=True, reason=None)
+    won = closed and lifecycle.accept(journey, enrolment_id="e")
+    db.session.commit()
+    return won
+
+
+def bring_session(app: Flask, capture_ids: list[str], session_id: str, number: int) -> bool:
+    """Bring one VerifEye session to a capture of one's own."""
+    capture = db.session.get_one(Capture, capture_ids[number])
+    try:
+        won = lifecycle.close_capture(capture, session_id=session_id, passed=True, reason=None)
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        return False
+    return won
+
+
+def issue(app: Flask, journey_id: str) -> bool:
+    """Mint a verified journey's code, as the dispatcher does."""
+    journey = db.session.get_one(Journey, journey_id)
+    won = lifecycle.issue(journey, redeemable_until=clock.after(60))
+    db.session.commit()
+    return won
+
+
+def use_assertion(app: Flask, jti: str) -> bool:
+    """Use a client assertion's identifier."""
+    won = assertions.use("client", jti, expires_at=clock.after(60))
+    db.session.commit()
+    return won
+
+
+def prepare_enrolment(app: Flask, user_id: str, verification_id: str) -> str:
+    """Return the identifier under which VerifEye would know the person."""
+    identifier = enrolments.find_or_prepare(user_id, verification_id).external_id
+    db.session.commit()
+    return identifier
+
+
+def work_off(app: Flask) -> list[int]:
+    """Work the outbox off; return the numbers of the messages that this process handled."""
+    done: list[int] = app.extensions.setdefault("tests.done", [])
+    if not done:
+        app.extensions["portal.outbox"].pop(TOPIC, None)
+        handles(app, TOPIC, lambda payload: done.append(payload["n"]))
+    while run_due():
+        pass
+    taken, done[:] = list(done), []
+    return taken
+
+
+ACTIONS: dict[str, Callable[..., Any]] = {
+    action.__name__: action
+    for action in (
+        redeem_over_http, redeem, accept, bring_session, issue, use_assertion, prepare_enrolment, work_off,
+    )
+}  # fmt: skip
+
+
+def main(url: str, action: str) -> None:
+    """Answer rounds until standard input ends."""
+    environment = {"PORTAL_CONFIG": str(TOP / "config" / "test.toml")}
+    app = create_app(settings.load(environment, database_url=url, log_level="ERROR"))
+    print("ready", flush=True)
+    for line in sys.stdin:
+        with app.app_context():
+            print(json.dumps(ACTIONS[action](app, **json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

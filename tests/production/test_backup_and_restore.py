@@ -1,0 +1,110 @@
+"""A backup made while people sign in is enough: restored elsewhere, their sign-ins go on, each code once."""
+
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from authlib.oauth2 import OAuth2Error
+from flask import Flask
+from flask.testing import FlaskCliRunner
+
+from tests.support import machine, postgres_server
+from tests.support.databases import Database
+from tests.support.portal_app import close, make_app
+from tests.support.relying_party import RelyingParty
+from tests.support.sandbox_server import SandboxServer
+from tests.support.scenes import Scene
+
+only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+only_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+
+
+class UnderWay:
+    """Two people in the middle of a sign-in: one at VerifEye, one whose code was minted and not redeemed."""
+
+    def __init__(self, app: Flask, sandbox: SandboxServer) -> None:
+        self.scene = Scene(app, sandbox)
+        self.minted, _ = self.scene.with_code()
+        self.away, self.back = self.scene.waiting()
+
+    def goes_on(self, app: Flask) -> None:
+        """Let both come to their end at another portal."""
+        okta = self._relying_party(app)
+        tokens = okta.redeem(self.minted.person.arrival, self.minted.request)
+        assert tokens.claims["sub"] == self.scene.stage.user_id
+        self.away.browser.application = app
+        self.away.person.open(self.back)
+        tokens = okta.redeem(self.away.person.arrival, self.away.request)
+        assert tokens.claims["sub"] == self.scene.stage.user_id
+        for visit in (self.minted, self.away):
+            with pytest.raises(OAuth2Error, match="invalid_grant"):
+                okta.redeem_code(visit.person.arrival.parameters["code"], visit.request.code_verifier)
+
+    def _relying_party(self, app: Flask) -> RelyingParty:
+        stage = self.scene.stage
+        return RelyingParty(
+            app.test_client(),
+            client_id=stage.client_id,
+            client_secret=stage.client_secret,
+            redirect_uri=stage.redirect_uri,
+        )
+
+
+def goes_on_at(database: Database, under_way: UnderWay) -> None:
+    """Start a portal on the restored ``database``, and bring there to an end what had begun."""
+    restored = make_app(database)
+    try:
+        assert restored.test_cli_runner().invoke(args=["db", "check"]).exit_code == 0
+        under_way.goes_on(restored)
+    finally:
+        close(restored)
+
+
+def program(name: str) -> str:
+    return machine.program(name, f"/usr/lib/postgresql/*/bin/{name}") or machine.missing(
+        f"there is no {name}"
+    )
+
+
+@only_postgresql
+def test_a_dump_of_postgresql_restored_into_another_database(
+    app: Flask, database: Database, sandbox_server: SandboxServer, postgresql_server: str, tmp_path: Path
+) -> None:
+    under_way, dump = UnderWay(app, sandbox_server), tmp_path / "portal.dump"
+    source = database.url.replace("+psycopg", "")
+    subprocess.run([program("pg_dump"), "-Fc", "-f", dump, source], check=True, capture_output=True)
+    with postgres_server.new_database(postgresql_server, "restored") as url:
+        target = url.replace("+psycopg", "")
+        command: list[Any] = [program("pg_restore"), "--no-owner", "--exit-on-error", "-d", target, dump]
+        subprocess.run(command, check=True, capture_output=True)
+        goes_on_at(Database("postgresql", url), under_way)
+
+
+@only_sqlite
+def test_an_online_copy_of_sqlite(
+    app: Flask, runner: FlaskCliRunner, sandbox_server: SandboxServer, tmp_path: Path
+) -> None:
+    under_way, copy = UnderWay(app, sandbox_server), tmp_path / "copy.sqlite3"
+    said = runner.invoke(args=["db", "backup", str(copy)])
+    assert said.exit_code == 0, said.output
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    goes_on_at(Database("sqlite", f"sqlite:///{copy}"), under_way)
+
+
+@only_sqlite
+def test_a_copy_never_replaces_a_file(runner: FlaskCliRunner, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("precious")
+    for name in ("there", "no/such/folder", "nul\x00"):
+        said = runner.invoke(args=["db", "backup", str(tmp_path / name)])
+        assert said.exit_code in (1, 2), name
+        assert "Traceback" not in said.output
+    assert (tmp_path / "there").read_text() == "precious"
+
+
+@only_postgresql
+def test_postgresql_is_not_copied_by_us(runner: FlaskCliRunner, tmp_path: Path) -> None:
+    said = runner.invoke(args=["db", "backup", str(tmp_path / "copy")])
+    assert said.exit_code == 1
+    assert "pg_dump" in said.stderr

@@ -1,0 +1,20 @@
+"""Names that are spelt with joiners, which accounts must not have."""
+
+import pytest
+
+from portal.users import details, directory
+
+
+@pytest.mark.parametrize("name", ["علی\u200cرضا", "ක්\u200dෂ"])
+def test_a_name_may_have_joiners_and_a_login_may_not(name):
+    assert details.cleaned({"given_name": name}) == {"given_name": name}
+    assert details.cleaned({"address": {"locality": name}}) == {"address": {"locality": name}}
+    with pytest.raises(ValueError, match="e-mail address"):
+        details.cleaned({"email": f"{name}@acme.example"})
+    assert not directory.is_account(name)
+
+
+@pytest.mark.parametrize("bad", ["\u202e", "\u200e", "\x00", "\ud800", "\u2066"])
+def test_other_invisible_characters_are_refused_in_names_too(bad):
+    with pytest.raises(ValueError, match="control characters"):
+        details.cleaned({"given_name": f"a{bad}b"})
