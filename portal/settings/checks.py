@@ -1,25 +1,13 @@
-"""Settings: read once, checked once, never changed.
-
-``config/default.toml`` is read first and documents every setting; the file named by ``PORTAL_CONFIG``
-comes next, and environment variables ``PORTAL_<NAME>`` win. Production settings that would be unsafe
-are refused at start with a sentence that names the setting: a portal that guards sign-ins does not
-start with a warning.
-"""
+"""What is refused at start: values that are malformed, out of bounds, or unsafe in production."""
 
 import base64
-import os
 import re
-import tomllib
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from email.utils import parseaddr
 from ipaddress import ip_address, ip_network
-from pathlib import Path
-from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
+from portal.settings.notices import notice
+from portal.settings.values import Settings, SettingsError
 
 #: Published with the source: good for loopback, refused anywhere else.
 _PUBLISHED_KEY_MARKS = ("demo-only-", "test-only-")
@@ -28,167 +16,7 @@ _PUBLISHED_ENCRYPTION_KEYS = (
     "dGVzdC1vbmx5LWVuY3J5cHRpb24ta2V5LTAwMDAwMDA=",
 )
 _ADDRESS = re.compile(r"[^\s@<>,;\x00-\x1f]+@[^\s@<>,;\x00-\x1f]+")
-_LONGEST_NOTICE = 65_536
 _RATE_LIMIT_STORAGES = ("memory://", "redis://", "rediss://", "redis+unix://")
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-
-
-class SettingsError(Exception):
-    """A setting is missing, malformed or unsafe; the message is a sentence that names it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Every setting of ``config/default.toml``, which says what each one means."""
-
-    environment: str
-    issuer: str
-    organisation: str
-    support_contact: str
-    logo: str
-    privacy_url: str
-    terms_url: str
-    privacy_text: str
-    terms_text: str
-    secret_key: tuple[str, ...]
-    encryption_key: tuple[str, ...]
-    database_url: str
-    sqlite_synchronous: str
-    database_pool_size: int
-    database_max_overflow: int
-    database_statement_timeout: float
-    database_lock_timeout: float
-    database_idle_timeout: float
-    trusted_proxies: int
-    trusted_proxy_addresses: tuple[str, ...]
-    max_request_bytes: int
-    scim_max_request_bytes: int
-    rate_limit_storage: str
-    rate_limit_authorize: str
-    rate_limit_pages: str
-    rate_limit_identify: str
-    rate_limit_identify_per_account: str
-    rate_limit_token: str
-    rate_limit_secret_failures: str
-    rate_limit_webhook: str
-    rate_limit_okta_events: str
-    rate_limit_scim: str
-    journey_lifetime: int
-    request_uri_lifetime: int
-    code_lifetime: int
-    access_token_lifetime: int
-    id_token_lifetime: int
-    id_token_backdate: int
-    clock_skew: int
-    capture_link_lifetime: int
-    capture_attempts: int
-    key_publish_ahead: int
-    workforce_verification: str
-    invite_on_arrival: bool
-    invitation_lifetime: int
-    invitation_reminder_first: int
-    invitation_reminder_every: int
-    invitation_reminders: int
-    enrolment_link_alone: bool
-    mail_transport: str
-    mail_from: str
-    mail_reply_to: str
-    mail_folder: str
-    smtp_host: str
-    smtp_port: int
-    smtp_security: str
-    smtp_username: str
-    smtp_password: str
-    smtp_timeout: float
-    verifeye_connect_timeout: float
-    verifeye_read_timeout: float
-    verifeye_breaker_failures: int
-    verifeye_breaker_seconds: int
-    verifeye_face_deletion: bool
-    face_deletion_after_days: int
-    outbox_at_once: int
-    okta_connect_timeout: float
-    okta_read_timeout: float
-    okta_rate_share: float
-    okta_events_max_bytes: int
-    okta_reconcile_seconds: int
-    okta_reconcile_removals: float
-    okta_erase_after_days: int
-    retention_journeys: int
-    retention_audit: int
-    metrics_token: str
-    metrics_addresses: tuple[str, ...]
-    audit_webhook_url: str
-    audit_webhook_authorization: str
-    audit_syslog: str
-    log_level: str
-    log_format: str
-    allow_http_loopback: bool
-    allow_sandbox: bool
-
-    @property
-    def production(self) -> bool:
-        """Whether this is a production installation."""
-        return self.environment == "production"
-
-    @property
-    def secure_cookies(self) -> bool:
-        """Whether cookies carry ``Secure`` and the ``__Host-`` prefix: wherever the portal is https."""
-        return self.issuer.startswith("https://")
-
-
-def load(environ: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
-    """Return the settings of this process.
-
-    ``overrides`` (tests) come last. Raises :class:`SettingsError` for a name that is not a setting, a
-    value of the wrong type, or a value that the environment does not permit.
-    """
-    values = _read(CONFIG_FOLDER / "default.toml")
-    if path := environ.get("PORTAL_CONFIG"):
-        values |= _read(Path(path))
-    types = get_type_hints(Settings)
-    names = {field.name for field in fields(Settings)}
-    for variable, text in environ.items():
-        name = variable.removeprefix("PORTAL_").lower()
-        if variable.startswith("PORTAL_") and name in names:
-            values[name] = _from_text(name, text, types[name])
-    values |= overrides
-    if unknown := set(values) - names:
-        raise SettingsError(
-            f"There is no setting named {min(unknown)!r}; config/default.toml lists them all."
-        )
-    settings = Settings(**{name: _typed(name, value, types[name]) for name, value in values.items()})
-    _check(settings)
-    return settings
-
-
-def notice(settings: Settings, name: str) -> str | None:
-    """Return the organisation's own text of the setting ``name``, ``None`` if there is none.
-
-    Raises :class:`SettingsError` for a file that cannot be shown.
-    """
-    path: str = getattr(settings, name)
-    if not path:
-        return None
-    try:
-        with (CONFIG_FOLDER.parent / path).open("rb") as file:
-            content = file.read(_LONGEST_NOTICE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a file name"
-        raise SettingsError(f"The file of the setting {name!r} cannot be read: {path} ({reason}).") from error
-    if len(content) > _LONGEST_NOTICE:
-        raise SettingsError(
-            f"The file of the setting {name!r} is longer than {_LONGEST_NOTICE} bytes: {path}."
-        )
-    try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"The file of the setting {name!r} is not UTF-8 text: {path}.") from error
-    if any(unicodedata.category(letter) == "Cc" and letter not in "\n\t" for letter in text):
-        raise SettingsError(f"The file of the setting {name!r} has control characters in it: {path}.")
-    if not text.strip():
-        raise SettingsError(f"The file of the setting {name!r} is empty: {path}.")
-    return text
 
 
 def is_loopback(host: str | None) -> bool:
@@ -203,45 +31,8 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from error
-
-
-def _from_text(name: str, text: str, wanted: Any) -> Any:
-    if wanted is bool:
-        if text.lower() not in _TRUE + _FALSE:
-            raise SettingsError(f"PORTAL_{name.upper()} must be true or false.")
-        return text.lower() in _TRUE
-    if wanted in (int, float):
-        try:
-            return wanted(text)
-        except ValueError:
-            raise SettingsError(f"PORTAL_{name.upper()} must be a number.") from None
-    if wanted is str:
-        return text
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _typed(name: str, value: Any, wanted: Any) -> Any:
-    if wanted == tuple[str, ...]:
-        items = [value] if isinstance(value, str) else value
-        if isinstance(items, list | tuple) and all(isinstance(item, str) for item in items):
-            return tuple(items)
-        raise SettingsError(f"The setting {name!r} must be a list of strings.")
-    if wanted is float and isinstance(value, int):
-        return float(value)
-    if type(value) is not wanted:
-        raise SettingsError(f"The setting {name!r} must be of type {wanted.__name__}.")
-    return value
-
-
-def _check(settings: Settings) -> None:
+def check(settings: Settings) -> None:
+    """Raise :class:`SettingsError` for the first value that the portal must not run with."""
     if settings.environment not in ("production", "demo", "test"):
         raise SettingsError("The setting 'environment' must be production, demo or test.")
     _check_issuer(settings)
