@@ -1,11 +1,10 @@
-"""A process of its own that does what it is told, at the moment it is told: ``python -m … URL ACTION``.
+"""A process of its own that does what it is told, at the moment it is told.
 
-It says ``ready``, then takes one line of JSON for each round and answers each with one line of JSON.
+It says that it is ready, then takes one order for each round and answers it.
 """
 
-import json
-import sys
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Any
 
 from flask import Flask
@@ -19,6 +18,7 @@ from portal.journey import lifecycle
 from portal.models import Capture, Journey
 from portal.outbox import handles, run_due
 from portal.users import enrolments
+from tests.support.forked import orders
 from tests.support.machine import TOP
 
 TOPIC = "tests.count"
@@ -110,15 +110,11 @@ ACTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def main(url: str, action: str) -> None:
-    """Answer rounds until standard input ends."""
+def contend(url: str, action: str, connection: Connection) -> None:
+    """Do ``action`` with the values of each order."""
     environment = {"PORTAL_CONFIG": str(TOP / "config" / "test.toml")}
     app = create_app(settings.load(environment, database_url=url, log_level="ERROR"))
-    print("ready", flush=True)
-    for line in sys.stdin:
+    connection.send("ready")
+    for values in orders(connection):
         with app.app_context():
-            print(json.dumps(ACTIONS[action](app, **json.loads(line))), flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+            connection.send(ACTIONS[action](app, **values))

@@ -4,10 +4,7 @@ Real processes on a real database file, and on PostgreSQL; several rounds each, 
 once in ten times is still a race.
 """
 
-import json
-import subprocess
-import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -16,9 +13,9 @@ from portal.grants import codes
 from portal.journey import lifecycle
 from portal.models import JourneyState
 from portal.outbox import enqueue
-from tests.concurrency.contender import TOPIC
+from tests.concurrency.contender import TOPIC, contend
 from tests.support import factories
-from tests.support.machine import TOP
+from tests.support.forked import forked
 
 CONTENDERS = 4
 ROUNDS = 10
@@ -27,28 +24,16 @@ ROUNDS = 10
 @contextmanager
 def contenders(database, action):
     """Start the processes; give a function that lets them all do a round and returns their answers."""
-    command = [sys.executable, "-m", "tests.concurrency.contender", database.url, action]
-    processes = [
-        subprocess.Popen(command, cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(CONTENDERS)
-    ]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(forked(contend, database.url, action)) for _ in range(CONTENDERS)]
+        assert [process.receive() for process in processes] == ["ready"] * CONTENDERS
 
-    def play(*own, **shared):
-        for number, process in enumerate(processes):
-            values = shared | (own[number] if own else {})
-            process.stdin.write(json.dumps(values) + "\n")
-        for process in processes:
-            process.stdin.flush()
-        return [json.loads(process.stdout.readline()) for process in processes]
+        def play(*own, **shared):
+            for number, process in enumerate(processes):
+                process.send(shared | (own[number] if own else {}))
+            return [process.receive() for process in processes]
 
-    try:
-        assert [process.stdout.readline().strip() for process in processes] == ["ready"] * CONTENDERS
         yield play
-    finally:
-        for process in processes:
-            process.stdin.close()
-            process.wait(timeout=30)
-            process.stdout.close()
 
 
 @pytest.fixture

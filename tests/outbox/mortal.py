@@ -1,14 +1,13 @@
 """Workers that die where the test says: each is a child of this process and ends by SIGKILL.
 
-Started with a database's address. Reads one order a line and answers with one line of JSON: how the child
-ended. Forked before any connection is opened, so that nothing is shared with the dead.
+Takes orders and answers each with how the child ended. Forked before any connection is opened, so that
+nothing is shared with the dead.
 """
 
-import json
 import os
 import signal
-import sys
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +19,7 @@ from portal.app import create_app
 from portal.extensions import db
 from portal.models import SessionNotice
 from portal.outbox import claims, handles, run_due, schedule, worker
+from tests.support.forked import orders
 from tests.support.machine import TOP
 
 TOPIC = "tests.mortal"
@@ -96,19 +96,14 @@ def job(effects: Path, point: str | None) -> Any:
         yield
 
 
-def main(url: str) -> None:
-    """Answer orders until standard input ends."""
+def send_children(url: str, connection: Connection) -> None:
+    """Fork a worker for each order, and say how it ended."""
     environment = {"PORTAL_CONFIG": str(TOP / "config" / "test.toml")}
     configured = settings.load(environment, database_url=url, log_level="ERROR")
-    for line in sys.stdin:
+    for order in orders(connection):
         child = os.fork()
         if child == 0:
-            work(create_app(configured), json.loads(line))
+            work(create_app(configured), order)
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
-        print(json.dumps(ended), flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        connection.send(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status))

@@ -5,9 +5,6 @@ are idempotent; what it writes into the database happens once, for it is one com
 message is done.
 """
 
-import json
-import subprocess
-import sys
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 
@@ -17,8 +14,8 @@ from sqlalchemy import select
 from portal.extensions import db
 from portal.models import OutboxMessage, ScheduledJob, SessionNotice
 from portal.outbox import enqueue, schedule, worker
-from tests.outbox.mortal import TOPIC
-from tests.support.machine import TOP
+from tests.outbox.mortal import TOPIC, send_children
+from tests.support.forked import forked
 
 KILLED = 9
 LATER = worker.LEASE_SECONDS + 1
@@ -28,24 +25,8 @@ POINTS = ("before the effect", "after the effect", "before the commit", "after t
 @contextmanager
 def workers(database):
     """Start the process whose children are the workers; give a function that sends one to work."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.outbox.mortal", database.url],
-        cwd=TOP,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def send(**order):
-        process.stdin.write(json.dumps({"ahead": 0} | order) + "\n")
-        process.stdin.flush()
-
-    try:
-        yield send, lambda: json.loads(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.wait(timeout=60)
-        process.stdout.close()
+    with forked(send_children, database.url) as process:
+        yield lambda **order: process.send({"ahead": 0} | order), process.receive
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -56,7 +56,8 @@ class OwnPostgres:
             return
         if number == signal.SIGKILL:
             for child in self._children():
-                os.kill(child, number)
+                with suppress(ProcessLookupError):  # the first one's death makes the others leave
+                    os.kill(child, number)
         self._process.send_signal(number)
         self._process.wait(timeout=30)
         self._process = None
