@@ -17,6 +17,7 @@ from portal import (
     oidc,
     okta,
     scim,
+    tracing,
     users,
     verifications,
     watch,
@@ -45,6 +46,7 @@ def create_app(configured: Settings | None = None, **overrides: Any) -> Flask:
     )
     _configure(app, configured)
     logs.init_app(app, configured)
+    tracing.init_app(app, configured)
     extensions.init_app(app, configured)
     watch.init_app(app)
     CSRFProtect(app)

@@ -14,7 +14,7 @@ import urllib3
 from urllib3.exceptions import LocationParseError, LocationValueError
 from urllib3.util import Timeout, Url, parse_url
 
-from portal import clock, credentials, metrics
+from portal import clock, credentials, metrics, spans
 from portal.http.answers import Answer, OutboundRefusedAddress, OutboundUnavailable, OutboundUnreadable
 from portal.http.breaker import Breaker
 
@@ -105,15 +105,17 @@ class Outbound:
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """Make one call and count how it went and how long it took."""
         began, outcome = clock.monotonic(), "failed"
-        try:
-            answer = self._call(method, url, headers, body)
-            outcome = f"{answer.status // 100}xx"
-            return answer
-        except OutboundUnavailable:
-            outcome = "unavailable"
-            raise
-        finally:
-            metrics.call_ended(self._party, outcome, clock.monotonic() - began)
+        with spans.span(f"call {self._party}", outwards=True, party=self._party, method=method) as tell:
+            try:
+                answer = self._call(method, url, headers, body)
+                outcome = f"{answer.status // 100}xx"
+                return answer
+            except OutboundUnavailable:
+                outcome = "unavailable"
+                raise
+            finally:
+                tell("outcome", outcome)
+                metrics.call_ended(self._party, outcome, clock.monotonic() - began)
 
     def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         host = self._check(url).host

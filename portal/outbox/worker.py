@@ -14,7 +14,7 @@ from datetime import datetime
 from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import clock, credentials, metrics
+from portal import clock, credentials, metrics, spans
 from portal.extensions import db, settings
 from portal.outbox import claims, schedule
 from portal.outbox.claims import Claim
@@ -218,7 +218,8 @@ def _do(entry: Entry | None, claim: Claim) -> str | None:
     if claim.attempts > MOST_ATTEMPTS:
         # No attempt wrote down how it went: the worker itself ended each time.
         raise OutboxFailure("The worker was ended each time that it tried this.", final=True)
-    return entry.handler(claim.payload)
+    with spans.span(f"outbox {claim.topic}", topic=claim.topic, message=claim.id):
+        return entry.handler(claim.payload)
 
 
 def _group(topic: str) -> set[str]:

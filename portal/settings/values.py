@@ -88,6 +88,7 @@ class Settings:
     retention_audit: int
     metrics_token: str
     metrics_addresses: tuple[str, ...]
+    tracing: bool
     audit_webhook_url: str
     audit_webhook_authorization: str
     audit_syslog: str
