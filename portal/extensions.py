@@ -3,6 +3,7 @@
 All of it is bound to an application in ``portal/app.py``.
 """
 
+import logging
 import select
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -34,6 +35,8 @@ from portal import clock
 from portal.counters import ProcessStorage
 from portal.credentials import Vault
 from portal.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -178,12 +181,26 @@ def init_app(app: Flask, configured: Settings) -> None:
         "memory"
     )
     db.init_app(app)
+    app.teardown_appcontext(_leave_the_session)
     # One limiter for each application: it remembers every view it was ever put on.
     app.extensions["portal.limiter"] = Limiter(client_address, app=app, default_limits=[])
     app.extensions["portal.limits"] = {}
     app.after_request(_say_when_to_come_back)
     with app.app_context():
         _prepare_engine(db.engine, configured)
+
+
+def _leave_the_session(_error: BaseException | None) -> None:
+    """Give the session's connection back before Flask-SQLAlchemy does, and bear it if the database has gone.
+
+    The answer is made by then, and a failure here would replace it. A session that could not be closed is
+    dropped: Flask-SQLAlchemy knows sessions by the address of their context, which the next one may have too.
+    """
+    try:
+        db.session.remove()
+    except SQLAlchemyError as error:
+        db.session.registry.clear()
+        log.warning("database gone at the end of a request", extra={"kind": type(error).__name__})
 
 
 def _storage_uri(configured: Settings) -> str:

@@ -70,6 +70,22 @@ def test_a_session_that_the_server_ended_is_not_used_again(portal: Flask, postgr
     assert status(portal) == 200
 
 
+def test_an_answer_that_is_made_is_given_though_the_database_dies(
+    portal: Flask, postgres: OwnPostgres
+) -> None:
+    @portal.get("/reads")
+    def read() -> dict[str, int]:
+        db.session.execute(text("SELECT 1"))
+        postgres.stop(signal.SIGKILL)
+        return {"read": 1}
+
+    answer = portal.test_client().get("/reads")
+    assert (answer.status_code, answer.json) == (200, {"read": 1})
+    assert not db.session.registry.registry, "a session that may not be used again was kept"
+    postgres.start()
+    assert status(portal) == 200
+
+
 @only_postgresql
 @pytest.mark.settings(database_statement_timeout=7.0, database_lock_timeout=0.4, database_idle_timeout=11.5)
 def test_the_server_itself_knows_the_time_outs(context: Flask) -> None:
