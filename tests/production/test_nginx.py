@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import socket
 import ssl
 import subprocess
@@ -13,14 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.production import serving
+from tests.production.front import EXAMPLE, NAME, made_for_this_machine, make_certificate
 from tests.production.processes import free_port, listens, running, wait_until
 from tests.production.test_gunicorn import configuration  # noqa: F401 - a fixture
 from tests.support import machine
 from tests.support.databases import Database
-from tests.support.machine import TOP
 
-EXAMPLE = TOP / "config" / "deploy" / "nginx" / "portal.conf"
-NAME = "verify.example.com"
 #: The limit in nginx of what the portal itself takes there.
 LIMITS = {
     "/": "max_request_bytes",
@@ -68,43 +65,12 @@ class Front:
         return "".join(path.read_text() for path in sorted(self.folder.glob("portal*.log")))
 
 
-def made_for_this_machine(folder: Path, port: int, plain_port: int, portal: str) -> Path:
-    """Write the example with ports and paths of the test, in a frame as Debian's nginx.conf is one."""
-    text = EXAMPLE.read_text()
-    for written, ours in {
-        "listen 443 ": f"listen 127.0.0.1:{port} ",
-        "listen 80": f"listen 127.0.0.1:{plain_port}",
-        "/run/verification-portal/http.sock": portal,
-        f"/etc/letsencrypt/live/{NAME}/fullchain.pem": f"{folder}/certificate.pem",
-        f"/etc/letsencrypt/live/{NAME}/privkey.pem": f"{folder}/key.pem",
-        "/var/log/nginx/": f"{folder}/",
-    }.items():
-        assert written in text, written
-        text = text.replace(written, ours)
-    text = "\n".join(line for line in text.splitlines() if "listen [::]" not in line)
-    places = "\n".join(
-        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    user = "user root;" if os.getuid() == 0 else ""
-    frame = folder / "nginx.conf"
-    frame.write_text(
-        f"{user} daemon off; pid {folder}/pid; worker_processes 1; error_log {folder}/start.log;\n"
-        f"events {{}}\nhttp {{\n{places}\naccess_log off;\n{text}\n}}\n"
-    )
-    return frame
-
-
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     """nginx in front of a portal that has tables and a key."""
     nginx = machine.program("nginx", "/usr/sbin/nginx") or machine.missing("there is no nginx")
     folder = tmp_path_factory.mktemp("nginx")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}",
-         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    make_certificate(folder)
     database = Database("sqlite", f"sqlite:///{folder}/portal.sqlite3")
     settings = {
         "PORTAL_ISSUER": f"https://{NAME}", "PORTAL_TRUSTED_PROXIES": "1",
@@ -113,7 +79,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     serving.prepare(database, **settings)
     front = Front(free_port(), free_port(), folder)
     with serving.gunicorn(database, folder, **settings) as (_, portal):
-        frame = made_for_this_machine(folder, front.port, front.plain_port, portal)
+        frame = made_for_this_machine(folder, front.port, front.plain_port, f"unix:{portal}")
         subprocess.run([nginx, "-t", "-p", folder, "-c", frame], check=True, capture_output=True)
         with running([nginx, "-p", str(folder), "-c", str(frame)], folder / "nginx.out"):
             wait_until(lambda: listens(("127.0.0.1", front.port)), "nginx")
@@ -255,7 +221,7 @@ def test_a_portal_that_is_away_is_answered_for(front: Front, tmp_path: Path) -> 
     for name in ("certificate.pem", "key.pem"):
         (tmp_path / name).write_bytes((front.folder / name).read_bytes())
     lonely = Front(free_port(), free_port(), tmp_path)
-    frame = made_for_this_machine(tmp_path, lonely.port, lonely.plain_port, f"{tmp_path}/nobody.sock")
+    frame = made_for_this_machine(tmp_path, lonely.port, lonely.plain_port, f"unix:{tmp_path}/nobody.sock")
     with running([nginx, "-p", str(tmp_path), "-c", str(frame)], tmp_path / "nginx.out"):
         wait_until(lambda: listens(("127.0.0.1", lonely.port)), "nginx")
         response = lonely.ask("GET", "/v1/openid/authorize?code=hidden-code")
