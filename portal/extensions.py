@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from sqlalchemy import (
     CursorResult,
     DateTime,
@@ -212,6 +210,10 @@ def _storage_uri(configured: Settings) -> str:
 def _rate_limit_options(configured: Settings) -> dict[str, Any]:
     if configured.rate_limit_storage.startswith("memory"):
         return {}
+    # Here and not above: redis takes long to import, and imports OpenTelemetry wherever that is installed.
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     # A request waits this long for a Redis that is away, once: the limiter then counts in memory and looks
     # again after one second, two, four and so on. The one retry is for a connection of before a restart.
     return {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": Retry(NoBackoff(), 1)}
