@@ -1,0 +1,1 @@
+"""Faults under load: people sign in while parts of the site are killed, and nothing may be lost."""

@@ -1,0 +1,51 @@
+"""What the site's database holds before anybody comes: a key, a configuration, a client, and people."""
+
+from dataclasses import dataclass
+
+from benchmarks.chaos.stand_in import API_KEY
+from portal import settings
+from portal.app import create_app
+from portal.extensions import db
+from portal.models import MatchMode
+from portal.oidc import registration
+from portal.signing_keys import keyring
+from portal.users import directory, enrolments
+from portal.verifeye.regions import Endpoints
+from portal.verifeye.results import Verifier
+from portal.verifications import registry
+
+CONFIGURATION = "11111111-2222-4333-8444-555555555555"
+REDIRECT_URI = "https://client.example/callback"
+SECRET = "a-client-secret-for-the-chaos-alone-0123456789"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The client's view: where the portal says it is, and who may sign in."""
+
+    issuer: str
+    logins: tuple[str, ...]
+
+
+def prepare(environment: dict[str, str], verifeye: str, *, people: int, newcomers: int) -> Scene:
+    """Fill a database that has its tables; ``newcomers`` are enrolled when they first sign in."""
+    app = create_app(settings.load(environment))
+    with app.app_context():
+        keyring.create("RS256")
+        made = registry.add(
+            CONFIGURATION, api_key=API_KEY, region=None, endpoints=Endpoints(verifeye, verifeye),
+            match_mode=MatchMode.MATCH, required=[Verifier.LIVENESS], sign_locally=False,
+        )  # fmt: skip
+        registration.register(
+            "Chaos", verification_id=made.id, profile="okta-factor", redirect_uris=[REDIRECT_URI],
+            secret=SECRET, enrolment="first-use",
+        )  # fmt: skip
+        logins = [f"person{number}@client.example" for number in range(people + newcomers)]
+        for number, login in enumerate(logins):
+            person = directory.add(login, how="chaos")
+            if number < people:
+                enrolments.enrol_by_operator(person, made.id)
+        db.session.commit()
+        db.session.remove()
+        db.engine.dispose()
+    return Scene(environment["PORTAL_ISSUER"], tuple(logins))
