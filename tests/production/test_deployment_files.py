@@ -77,3 +77,13 @@ def test_the_container_file_copies_what_there_is() -> None:
         assert (TOP / name).exists(), name
     assert "UNTESTED" in text
     assert shutil.which("docker") is None or "USER portal" in text
+
+
+def test_web_and_worker_count_in_one_folder_that_outlives_both() -> None:
+    for unit in SERVICES:
+        text = unit.read_text()
+        (folder,) = re.findall(r"PROMETHEUS_MULTIPROC_DIR=/run/(\S+)", text)
+        assert f"RuntimeDirectory={folder}\n" in text
+        # With "no" or "restart", stopping one would take the folder away under the other.
+        assert "RuntimeDirectoryPreserve=yes\n" in text
+        assert "User=portal\n" in text
