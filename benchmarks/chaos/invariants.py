@@ -66,6 +66,13 @@ def findings(address: str, ledger: Ledger, verifeye: StandIn) -> list[Finding]:
     ]
 
 
+def messages_left(address: str) -> int:
+    """Return how many messages of the outbox are still to be worked off."""
+    with psycopg.connect(address) as connection:
+        row = connection.execute("SELECT count(*) FROM outbox_messages WHERE state = 'waiting'").fetchone()
+    return int(row[0]) if row else 0
+
+
 class _Held:
     """What the database holds, in the few numbers that are needed."""
 

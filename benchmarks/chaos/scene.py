@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+from alembic import command
+
 from benchmarks.chaos.stand_in import API_KEY
 from portal import settings
 from portal.app import create_app
+from portal.audit import chain, checking
+from portal.cli.db import configuration
 from portal.extensions import db
 from portal.models import MatchMode
 from portal.oidc import registration
@@ -28,9 +32,12 @@ class Scene:
 
 
 def prepare(environment: dict[str, str], verifeye: str, *, people: int, newcomers: int) -> Scene:
-    """Fill a database that has its tables; ``newcomers`` are enrolled when they first sign in."""
+    """Make the tables of an empty database and fill them; ``newcomers`` enrol when they first sign in."""
     app = create_app(settings.load(environment))
     with app.app_context():
+        with db.engine.connect() as connection:
+            command.upgrade(configuration(connection), "head")
+            connection.commit()
         keyring.create("RS256")
         made = registry.add(
             CONFIGURATION, api_key=API_KEY, region=None, endpoints=Endpoints(verifeye, verifeye),
@@ -49,3 +56,25 @@ def prepare(environment: dict[str, str], verifeye: str, *, people: int, newcomer
         db.session.remove()
         db.engine.dispose()
     return Scene(environment["PORTAL_ISSUER"], tuple(logins))
+
+
+def audit_faults(environment: dict[str, str]) -> int:
+    """Seal what is left, go through the audit log's chain, and return how many faults it has."""
+    app = create_app(settings.load(environment))
+    with app.app_context():
+        last: int | None = None
+        while True:
+            try:
+                count, last = chain.seal(last)
+            except chain.ChainBroken:
+                break  # it is found below, too
+            except chain.ChainMoved:
+                db.session.rollback()  # a worker seals as well
+                count, last = chain.BATCH, None
+            db.session.commit()
+            if count < chain.BATCH:
+                break
+        found = sum(1 for _ in checking.faults())
+        db.session.remove()
+        db.engine.dispose()
+    return found

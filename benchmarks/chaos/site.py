@@ -5,7 +5,6 @@ anew (config/deploy/systemd). A part that was taken away on purpose stays away u
 """
 
 import contextlib
-import json
 import os
 import signal
 import ssl
@@ -19,7 +18,7 @@ from pathlib import Path
 from benchmarks.chaos.http1 import Place
 from tests.production import front
 from tests.production.own_postgres import OwnPostgres, own_postgres
-from tests.production.processes import flask, free_port, listens, wait_until
+from tests.production.processes import free_port, listens, wait_until
 from tests.production.serving import COMMAND, environment
 from tests.support import machine
 from tests.support.databases import Database
@@ -148,10 +147,6 @@ class Site:
         }  # fmt: skip
         return [Place("127.0.0.1", port, front.NAME, None, headers) for port in self.ports]
 
-    def make_tables(self) -> None:
-        """Bring the empty database up to date, as an operator does."""
-        flask(self.environment, "db", "upgrade")
-
     def start(self) -> None:
         """Start everything and wait until it can serve."""
         for part in self.parts:
@@ -169,15 +164,6 @@ class Site:
         wanted = [*self.ports, self._port, *([self._redis_port] if self.redis else [])]
         for port in wanted:
             wait_until(lambda at=port: listens(("127.0.0.1", at)), f"port {port}", seconds)
-
-    def audit_faults(self) -> int:
-        """Seal what is left, go through the audit log's chain, and return how many faults it has."""
-        flask(self.environment, "audit", "seal")
-        done = subprocess.run(
-            [*_WORKER[:3], "audit", "verify", "--json"], cwd=TOP, env=self.environment, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
-        return len(json.loads(done.stdout)["faults"])
 
     def _node(self, number: int) -> Part:
         own = {

@@ -62,6 +62,10 @@ class OwnPostgres:
         self._process.wait(timeout=30)
         self._process = None
 
+    def processes(self) -> list[int]:
+        """Return every process of the server; none while it is stopped."""
+        return [self._process.pid, *self._children()] if self._process is not None else []
+
     def _children(self) -> list[int]:
         assert self._process is not None
         pid = self._process.pid

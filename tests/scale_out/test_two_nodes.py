@@ -9,6 +9,8 @@ import signal
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
+
 from benchmarks.chaos import invariants, scene
 from benchmarks.chaos.http1 import Connection, Place
 from benchmarks.chaos.ledger import Ledger
@@ -26,7 +28,7 @@ HOPS = [
 PLAIN = 11 * 13 * 17
 PER_SECOND = 6.0
 #: How long after everything serves again somebody may still be told of what was.
-AFTERMATH = 2.0
+AFTERMATH = 1.5
 
 
 class Stage:
@@ -40,7 +42,6 @@ class Stage:
 
     async def open(self) -> None:
         """Start the site on a database that is made ready."""
-        await asyncio.to_thread(self.site.make_tables)
         self.scene = await asyncio.to_thread(
             scene.prepare, self.site.environment, self.verifeye.origin, people=60, newcomers=20
         )
@@ -138,14 +139,22 @@ async def parts_are_killed_under_load(stage: Stage) -> None:
 async def what_is_left_is_done(stage: Stage) -> None:
     """Messages are worked off, and both ends agree about every journey."""
     site = stage.site
+    leases_end(site.postgres.address)
     async with asyncio.timeout(60):
         while not stage.receiver.places or "outbox messages left" in broken(stage):
             await asyncio.sleep(0.5)
     assert broken(stage) == {}
     assert stage.ledger.wrongs == []
-    assert await asyncio.to_thread(site.audit_faults) == 0
+    assert await asyncio.to_thread(scene.audit_faults, site.environment) == 0
     assert stage.receiver.missing == 0
     assert [node.said("Traceback") for node in site.nodes] == [0, 0]
+
+
+def leases_end(address: str) -> None:
+    """Let two or three minutes pass for what a killed worker had begun: others may begin it again."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("UPDATE outbox_messages SET available_at = now() WHERE leased_until IS NOT NULL")
+        connection.execute("UPDATE scheduled_jobs SET due_at = now() WHERE leased_until IS NOT NULL")
 
 
 def broken(stage: Stage) -> dict[str, int]:
