@@ -6,6 +6,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import clock
+from portal.audit import chain
 from portal.cli import db as migrations
 from portal.cli import enrolment_checks, network_checks, okta_checks, worker_checks
 from portal.cli.findings import Finding, ok, problem, warning
@@ -157,6 +158,8 @@ def _one_key(key: SigningKey) -> Iterator[Finding]:
 def _sealed() -> Iterator[Finding]:
     unreadable = 0
     stored = [row.api_key_sealed for row in registry.every()]
+    if (audit := chain.current()) is not None:
+        stored.append(audit.key_sealed)
     if (connection := connections.current()) is not None:
         stored += [
             sealed for sealed in (connection.credential_sealed, connection.sign_in_secret_sealed) if sealed
@@ -280,7 +283,9 @@ def _outbox() -> Iterator[Finding]:
 def _retention() -> Iterator[Finding]:
     overdue = db.session.scalar(
         select(func.count()).where(
-            Journey.state.in_(RUNNING), Journey.expires_at < clock.after(-2 * _LATE_SECONDS)
+            Journey.ended_at.is_(None),
+            Journey.state.in_(RUNNING),
+            Journey.expires_at < clock.after(-2 * _LATE_SECONDS),
         )
     )
     old = db.session.scalar(

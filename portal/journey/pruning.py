@@ -24,7 +24,8 @@ def expire_due(on_expired: Callable[[Journey], None] | None = None) -> int:
     now = clock.now()
     due = db.session.scalars(
         select(Journey)
-        .where(Journey.state.in_(lifecycle.RUNNING), Journey.expires_at <= now)
+        # The first condition is what the index of those that run is known by.
+        .where(Journey.ended_at.is_(None), Journey.state.in_(lifecycle.RUNNING), Journey.expires_at <= now)
         .order_by(Journey.expires_at)
         .limit(BATCH)
     ).all()

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.extensions import Model
@@ -31,10 +31,20 @@ class JourneyState(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+_UNFINISHED = text("ended_at IS NULL")
+_FINISHED = text("ended_at IS NOT NULL")
+
+
 class Journey(Model):
     """One pending authorization or enrolment: after the first hop, only what is stored here counts."""
 
     __tablename__ = "journeys"
+    __table_args__ = (
+        # Each journey is in one of the two. Those that run are a handful beside those that are kept, and
+        # looking for the ones whose time is over must not go through what ended long ago.
+        Index("ix_journeys_unfinished", "expires_at", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+        Index("ix_journeys_finished", "ended_at", sqlite_where=_FINISHED, postgresql_where=_FINISHED),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     #: Short, for people and logs: a name, not a secret.
@@ -44,7 +54,7 @@ class Journey(Model):
     turn: Mapped[int]
     purpose: Mapped[str] = mapped_column(String(16), server_default=JourneyPurpose.AUTHORIZE.value)
     #: Who asked; nobody did where the journey is for an enrolment.
-    client_id: Mapped[str | None] = mapped_column(ForeignKey("clients.id"), index=True)
+    client_id: Mapped[str | None] = mapped_column(ForeignKey("clients.id"))
     verification_id: Mapped[str] = mapped_column(ForeignKey("verification_configurations.id"))
     #: The authorization request as it was checked.
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -67,8 +77,8 @@ class Journey(Model):
     enrolment_id: Mapped[str | None] = mapped_column(String(32))
     verified_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime] = mapped_column(index=True)
-    ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class Capture(Model):
