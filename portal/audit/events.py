@@ -77,6 +77,7 @@ class Event(Enum):
     CLIENT_DISABLED = ("cli:client:disabled", NOTHING)
     CLIENT_SECRET_ROTATED = ("cli:client:secret-rotated", {"overlap_seconds"})
     VERIFICATION_ADDED = ("cli:verification:added", {"verification", "region"})
+    VERIFICATION_KEY_REPLACED = ("cli:verification:key-replaced", {"verification", "checked"})
     VERIFICATION_ORDER_LEARNT = ("verifications:verification:order-learnt", {"verification"})
     VERIFICATION_ORDER_FORGOTTEN = ("cli:verification:order-forgotten", {"verification"})
     VERIFICATION_REMOVED = ("cli:verification:removed", {"verification"})

@@ -78,7 +78,7 @@ def _one_configuration(row: VerificationConfiguration) -> Iterator[Finding]:
         yield problem(
             subject,
             f"it is there and does not take the API key: {error}",
-            "compare the key with VerifEye's console; then `flask verification remove` and `add` anew",
+            "compare the key with VerifEye's console; then `flask verification key` takes the right one",
         )
         return
     except VerifEyeError as error:

@@ -4,10 +4,12 @@ from typing import Any
 
 import click
 
+from portal import logs
 from portal.cli import common
 from portal.extensions import settings
 from portal.models import MatchMode, VerificationConfiguration
 from portal.oidc import flows, registration
+from portal.verifeye.errors import VerifEyeError, VerifEyeRefused
 from portal.verifeye.regions import REGIONS, Endpoints, custom_endpoints
 from portal.verifeye.results import Verifier
 from portal.verifications import registry
@@ -110,6 +112,45 @@ def show(uuid: str, as_json: bool) -> None:
         common.print_json(described(row))
     else:
         _print_facts(row)
+
+
+@group.command("key")
+@click.argument("uuid")
+@click.option(
+    "--api-key-file", metavar="FILE", help="Where the key is; - for standard input. Else it is asked for."
+)
+@click.option("--unchecked", is_flag=True, help="Do not ask VerifEye whether it takes the key.")
+def key(uuid: str, api_key_file: str | None, unchecked: bool) -> None:
+    """Replace the API key of the configuration UUID; clients and enrolments stay as they are.
+
+    The former key is used no more from the next request on: let VerifEye take both until this is done, and
+    then revoke it there. Somebody who is in front of the camera meanwhile may have to begin again.
+    """
+    row = common.configuration(uuid)
+    api_key = common.read_secret(api_key_file, "the API key")
+    try:
+        if not unchecked:
+            # What the log would say of a refusal, the command says itself.
+            with logs.at_least(100):
+                registry.client_for(row, api_key).check_key()
+        registry.replace_key(row, api_key, checked=not unchecked)
+    except VerifEyeRefused as error:
+        common.fail(f"VerifEye does not take the key, and nothing was changed: {error}.")
+    except VerifEyeError as error:
+        common.fail(
+            f"VerifEye could not be asked whether it takes the key ({error}); nothing was changed. "
+            "--unchecked replaces it without asking."
+        )
+    except ValueError as error:
+        common.fail(common.sentence_of(error))
+    common.commit()
+    click.echo(f"The API key of {row.id} was replaced.")
+    same = [client.id for client in registration.every() if _uses(client, row)]
+    if same:
+        click.echo(
+            f"If a client's secret was the former key, it still is ({', '.join(same)}): "
+            "`flask client rotate-secret` changes it."
+        )
 
 
 @group.command("remove")

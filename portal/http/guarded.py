@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import urllib3
@@ -14,6 +15,11 @@ from portal.http.outbound import Outbound
 
 #: NAT64's two prefixes, and the deprecated block of IPv4-compatible addresses.
 _IPV6_TRANSLATED = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
+
+#: Where clouds hand out credentials beside the link-local address (AWS over IPv6, Alibaba, Oracle).
+_METADATA = frozenset(
+    ipaddress.ip_address(text) for text in ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")
+)
 
 
 class GuardedOutbound(Outbound):
@@ -44,6 +50,38 @@ class GuardedOutbound(Outbound):
         return manager
 
 
+class OperatorsOutbound(Outbound):
+    """Calls to addresses that the operator configured, which may lie inside: a VerifEye on site.
+
+    What is never called: addresses from which a cloud's machines read their credentials, to which a name
+    could be made to lead, and whatever else is no server (link-local, multicast). Plain http goes to loopback
+    alone.
+    """
+
+    def _new_pools(self) -> urllib3.PoolManager:
+        manager = super()._new_pools()
+        schemes: dict[str, Any] = {"https": _OperatorsHTTPSPool, "http": _LoopbackHTTPPool}
+        manager.pool_classes_by_scheme = schemes
+        return manager
+
+
+def may_be_inside(address: str) -> bool:
+    """Say whether ``address``, an IP address as text, may be a server of the operator or a public one."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and not ip.is_loopback:
+        # A second spelling of an IPv4 address is judged as that address; NAT64 is how some networks reach it.
+        wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _IPV6_TRANSLATED[0] else None
+        ip = wrapped or ip.ipv4_mapped or ip.sixtofour or ip
+        if ip.version == 6 and any(ip in network for network in _IPV6_TRANSLATED):
+            return False
+    # Of IPv6, "reserved" is everything that nobody was ever given; of IPv4, 240.0.0.0/4 with the broadcast.
+    odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.is_reserved and not ip.is_loopback)
+    return not odd and ip not in _METADATA
+
+
 def is_public(address: str) -> bool:
     """Say whether ``address``, an IP address as text, belongs to a host on the public Internet.
 
@@ -67,7 +105,7 @@ def _is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
-def _connect(conn: HTTPConnection, *, public: bool, loopback: bool) -> socket.socket:
+def _connect(conn: HTTPConnection, may_be_called: Callable[[str], bool]) -> socket.socket:
     """Resolve the name of ``conn`` once, check every address it has, and connect to the first.
 
     One bad address among good ones is enough to refuse: no honest name has both.
@@ -78,7 +116,7 @@ def _connect(conn: HTTPConnection, *, public: bool, loopback: bool) -> socket.so
         raise OutboundUnavailable(f"the name {conn.host} cannot be resolved") from error
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
-        if not ((public and is_public(address)) or (loopback and _is_loopback(address))):
+        if not may_be_called(address):
             raise OutboundRefusedAddress(f"{conn.host} leads to an address that must not be called")
     failure: OSError | None = None
     for address in addresses:
@@ -93,17 +131,22 @@ def _connect(conn: HTTPConnection, *, public: bool, loopback: bool) -> socket.so
 
 class _PublicHTTPSConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return _connect(self, public=True, loopback=False)
+        return _connect(self, is_public)
 
 
 class _LoopbackTooHTTPSConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return _connect(self, public=True, loopback=True)
+        return _connect(self, lambda address: is_public(address) or _is_loopback(address))
 
 
 class _LoopbackHTTPConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return _connect(self, public=False, loopback=True)
+        return _connect(self, _is_loopback)
+
+
+class _OperatorsHTTPSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, may_be_inside)
 
 
 class _PublicHTTPSPool(HTTPSConnectionPool):
@@ -116,3 +159,7 @@ class _LoopbackTooHTTPSPool(HTTPSConnectionPool):
 
 class _LoopbackHTTPPool(HTTPConnectionPool):
     ConnectionCls = _LoopbackHTTPConnection
+
+
+class _OperatorsHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _OperatorsHTTPSConnection

@@ -5,13 +5,13 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal import clock
 from portal.audit.events import Event
 from portal.audit.log import record
-from portal.extensions import db, settings, vault
-from portal.http import Outbound
+from portal.extensions import db, rows_touched, settings, vault
+from portal.http import OperatorsOutbound, Outbound
 from portal.models import MatchMode, VerificationConfiguration
 from portal.settings import Settings, is_loopback
 from portal.verifeye.client import VerifEyeClient
@@ -77,8 +77,7 @@ def add(
     sentence for the operator, and :class:`ConfigurationExists`.
     """
     configuration_id = canonical_id(configuration_id)
-    if not api_key or any(not 33 <= ord(letter) <= 126 for letter in api_key):
-        raise ValueError("An API key is one line of visible ASCII characters without spaces.")
+    _require_key(api_key)
     where = endpoints or REGIONS[region or "eu"]
     for url in (where.service_url, where.api_url):
         _require_safe(url, settings())
@@ -100,6 +99,25 @@ def add(
     return row
 
 
+def replace_key(configuration: VerificationConfiguration, api_key: str, *, checked: bool) -> None:
+    """Use ``api_key`` from the next call to VerifEye on; the former one is forgotten. Flushes.
+
+    ``checked``: VerifEye was asked whether it takes the key (for the audit log). Raises ``ValueError`` with a
+    sentence for the operator, also where the configuration was removed meanwhile.
+    """
+    _require_key(api_key)
+    changed = db.session.execute(
+        update(VerificationConfiguration)
+        .where(
+            VerificationConfiguration.id == configuration.id, VerificationConfiguration.removed_at.is_(None)
+        )
+        .values(api_key_sealed=vault().seal(api_key))
+    )
+    if rows_touched(changed) == 0:
+        raise ValueError("The verification configuration was removed meanwhile.")
+    record(Event.VERIFICATION_KEY_REPLACED, verification=configuration.id, checked=checked)
+
+
 def remove(configuration: VerificationConfiguration) -> None:
     """Take a configuration out of use; its record stays for the journeys that name it, its key does not."""
     configuration.removed_at = clock.now()
@@ -113,11 +131,14 @@ def required_verifiers(configuration: VerificationConfiguration) -> frozenset[Ve
     return frozenset({Verifier.FACE} | {Verifier(name) for name in configuration.required_verifiers})
 
 
-def client_for(configuration: VerificationConfiguration) -> VerifEyeClient:
-    """Return the VerifEye client of ``configuration``; pools and breakers are shared in the process."""
+def client_for(configuration: VerificationConfiguration, api_key: str | None = None) -> VerifEyeClient:
+    """Return the VerifEye client of ``configuration``; pools and breakers are shared in the process.
+
+    ``api_key`` is one to try in the place of the configuration's own.
+    """
     return VerifEyeClient(
         Endpoints(configuration.service_url, configuration.api_url),
-        vault().unseal(configuration.api_key_sealed),
+        api_key or vault().unseal(configuration.api_key_sealed),
         _outbound(),
         sign_locally=configuration.sign_locally,
     )
@@ -183,7 +204,7 @@ def _outbound() -> Outbound:
     held = current_app.extensions[_EXTENSION]
     with held["lock"]:
         if held["outbound"] is None:
-            held["outbound"] = Outbound(
+            held["outbound"] = OperatorsOutbound(
                 connect_timeout=settings().verifeye_connect_timeout,
                 read_timeout=settings().verifeye_read_timeout,
                 breaker_failures=settings().verifeye_breaker_failures,
@@ -192,6 +213,11 @@ def _outbound() -> Outbound:
             )
         outbound: Outbound = held["outbound"]
         return outbound
+
+
+def _require_key(api_key: str) -> None:
+    if not api_key or any(not 33 <= ord(letter) <= 126 for letter in api_key):
+        raise ValueError("An API key is one line of visible ASCII characters without spaces.")
 
 
 def _require_safe(url: str, configured: Settings) -> None:

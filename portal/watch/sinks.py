@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, update
 from portal import clock, outbox
 from portal.audit import chain, export
 from portal.extensions import db, rows_touched, settings
-from portal.http import Outbound, OutboundError
+from portal.http import OperatorsOutbound, OutboundError
 from portal.models import AuditSink, OutboxMessage
 from portal.outbox import OutboxFailure
 from portal.settings import Settings, SettingsError, is_loopback
@@ -53,7 +53,7 @@ def check(configured: Settings) -> None:
 
 def init_app(app: Flask) -> None:
     """Have workers put batches together and send them."""
-    app.extensions[_EXTENSION] = Outbound(party="audit", retries=0, max_bytes=65_536)
+    app.extensions[_EXTENSION] = OperatorsOutbound(party="audit", retries=0, max_bytes=65_536)
     for name in _SENDING:
         outbox.handles(app, f"audit.{name}", deliver, lease=_LEASE)
     outbox.every(app, "audit.send", SECONDS, queue_all)

@@ -11,11 +11,12 @@ from flask.testing import FlaskCliRunner
 from sqlalchemy import update
 
 from portal import outbox
+from portal.audit import chain
 from portal.cli import network_checks
 from portal.credentials import Vault
 from portal.extensions import db
 from portal.http import Answer, Outbound, OutboundUnavailable
-from portal.models import Client
+from portal.models import AuditChain, Client
 from portal.verifeye.client import VerifEyeClient
 from tests.cli.commands import UUID, add_client, add_verification, done
 from tests.support import factories
@@ -89,6 +90,18 @@ def test_another_encryption_key_is_a_problem_and_not_a_traceback(app: Flask, run
     found = examine(runner, "--offline")
     assert ("signing keys", "problem") in found
     assert ("stored secrets", "problem") in found
+
+
+@pytest.mark.usefixtures("healthy")
+def test_the_audit_chains_key_is_among_the_stored_secrets(app: Flask, runner: FlaskCliRunner) -> None:
+    with app.app_context():
+        chain.seal()
+        db.session.commit()
+        assert ("stored secrets", "ok") in examine(runner, "--offline")
+        other = Vault([Fernet.generate_key().decode()]).seal("00")
+        db.session.execute(update(AuditChain).values(key_sealed=other))
+        db.session.commit()
+    assert "1 of" in examine(runner, "--offline")["stored secrets", "problem"]
 
 
 @pytest.mark.usefixtures("healthy")

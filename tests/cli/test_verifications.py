@@ -1,9 +1,17 @@
 """``flask verification``."""
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskCliRunner
+from sqlalchemy import select
 
+from portal import credentials
+from portal.extensions import db, vault
+from portal.models import AuditEvent, VerificationConfiguration
+from portal.verifications import registry
 from tests.cli.commands import UUID, add_client, add_verification, document, done, refused, run
+from tests.support import factories
+from tests.support.sandbox_server import SandboxServer
 
 
 @pytest.mark.parametrize("spelling", [UUID, UUID.upper(), UUID.replace("-", ""), f" {UUID} "])
@@ -82,3 +90,41 @@ def test_one_that_a_client_uses_stays_until_the_client_is_disabled(runner: Flask
     assert UUID in refused(runner, "verification", "remove", UUID, "--yes")
     done(runner, "client", "disable", UUID)
     done(runner, "verification", "remove", UUID, "--yes")
+
+
+def test_a_key_is_replaced_under_clients_that_use_it_once_verifeye_takes_it(
+    app: Flask, runner: FlaskCliRunner, sandbox_server: SandboxServer
+) -> None:
+    with app.app_context():
+        row = factories.verification_configuration(sandbox=sandbox_server)
+        factories.oidc_client(row)
+        uuid = row.id
+
+    def held() -> str:
+        with app.app_context():
+            return vault().unseal(db.session.get_one(VerificationConfiguration, uuid).api_key_sealed)
+
+    # The sandbox is shared, and what it asks of a key is that it knows it.
+    successor = f"successor-{credentials.random_hex(64)}"
+    replace = ("verification", "key", uuid, "--api-key-file", "-")
+    assert "does not take" in refused(runner, *replace, given=successor)
+    assert "visible ASCII" in refused(runner, *replace, "--unchecked", given="two words")
+    assert held() == factories.API_KEY
+
+    with app.app_context():
+        sandbox_server.add_configuration(uuid, successor, factories.result_url())
+    said = done(runner, *replace, given=f"{successor}\n")
+    assert "was replaced" in said
+    assert successor not in said
+    assert held() == successor
+    with app.app_context():
+        assert registry.client_for(registry.find(uuid)).check_key()
+        written = db.session.scalars(
+            select(AuditEvent).where(AuditEvent.event == "cli:verification:key-replaced")
+        ).all()
+        assert [event.fields for event in written] == [{"verification": uuid, "checked": True}]
+
+    with app.app_context():
+        registry.remove(registry.find(uuid))
+        db.session.commit()
+    assert "no verification configuration" in refused(runner, *replace, "--unchecked", given="a-third")

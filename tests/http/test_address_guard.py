@@ -2,7 +2,14 @@ import socket
 
 import pytest
 
-from portal.http import GuardedOutbound, OutboundRefusedAddress, OutboundUnavailable, is_public
+from portal.http import (
+    GuardedOutbound,
+    OperatorsOutbound,
+    OutboundRefusedAddress,
+    OutboundUnavailable,
+    is_public,
+)
+from portal.http.guarded import may_be_inside
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:2800:220:1:248:1893:25c8:1946"])
@@ -127,3 +134,37 @@ def test_a_name_that_is_no_name_is_refused_or_unavailable(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", too_long)
     with pytest.raises((OutboundRefusedAddress, OutboundUnavailable)):
         GuardedOutbound(retries=0).get(f"https://{'a' * 300}.example/")
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "127.0.0.1", "::1", "fd00::1", "1.1.1.1", "64:ff9b::101:101"]
+)
+def test_the_operators_own_servers_may_lie_inside(address):
+    assert may_be_inside(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1",
+        "fe80::1%eth0",
+        "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "::ffff:192.0.0.192", "64:ff9b:1::1",
+        "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "::a9fe:a9fe", "nonsense",
+    ],
+)  # fmt: skip
+def test_where_clouds_hand_out_credentials_nobody_is_called(address):
+    assert not may_be_inside(address)
+
+
+def test_an_operators_name_that_leads_there_is_refused_on_the_address_itself(monkeypatch):
+    resolve, _ = resolving([["10.0.0.1", "169.254.169.254"]])
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(OutboundRefusedAddress):
+        OperatorsOutbound(retries=0).get("https://siem.example/")
+
+
+def test_an_operators_plain_http_goes_to_loopback_alone(monkeypatch):
+    resolve, _ = resolving([["10.0.0.1"]])
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(OutboundRefusedAddress):
+        OperatorsOutbound(retries=0).get("http://siem.example/")
