@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 PYTEST_ARGS ?= -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick lint bench fuzz sbom lock clean
+.PHONY: help setup run test quick lint bench chaos fuzz sbom lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -34,6 +34,11 @@ lint: setup ## Check style, types and the direction of imports
 
 bench: setup ## Measure the hot paths
 	$(PYTHON) -m benchmarks.run
+
+CHAOS_MINUTES ?= 30
+
+chaos: setup ## Kill a part of the site each minute, under load, and show that nothing is lost (CHAOS_MINUTES, 30)
+	CHAOS_MINUTES=$(CHAOS_MINUTES) $(PYTHON) -m benchmarks.chaos $(CHAOS_ARGS)
 
 FUZZ_SECONDS ?= 120
 

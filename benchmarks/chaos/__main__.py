@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from benchmarks.chaos import invariants, report, scene
 from benchmarks.chaos.faults import FAULTS, Fault, Hands
 from benchmarks.chaos.http1 import Connection
@@ -39,7 +41,10 @@ _PERFORMANCE = Path("docs/performance.md")
 def main() -> None:
     """Run it, print the verdict, and leave with 1 if something is not as it must be."""
     given = _arguments()
-    verdict = asyncio.run(_run(given))
+    try:
+        verdict = asyncio.run(_run(given))
+    except pytest.skip.Exception as missing:
+        sys.exit(f"{str(missing).capitalize()}: apt-get install postgresql nginx redis-server")
     text = report.written(verdict, _command(given))
     print(f"\n{text}")
     if given.write:
