@@ -85,7 +85,7 @@ class Run:
     async def prepare(self) -> None:
         """Fill the database and start everything."""
         self._scene = await asyncio.to_thread(
-            scene.prepare, self._site.environment, self._verifeye.origin, people=1500, newcomers=500
+            scene.prepare, self._site.environment, self._verifeye.origin, people=500, newcomers=300
         )
         await asyncio.to_thread(self._site.start)
         door = self._site.door
@@ -161,7 +161,7 @@ class Run:
         parts = (*self._site.nodes, *self._site.workers)
         faults = await asyncio.to_thread(scene.audit_faults, self._site.environment)
         return [
-            Finding("people who could not come: everybody was under way", crowd.turned_away),
+            Finding("people sent home, as too many were under way", crowd.turned_away),
             Finding("errors in the time of faults", sum(len(window.troubles) for window in windows)),
             Finding("errors at any other time", len(outside), 0),
             Finding("errors in the time of faults that may cost none", harmless, 0),

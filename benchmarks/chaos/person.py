@@ -30,9 +30,10 @@ AUTHORIZE, RESULT, RESUME, TOKEN = (
 
 #: What an answer may be while something is down; each has to say when to come back.
 _COME_BACK = (429, 502, 503, 504)
-_RELOAD_SECONDS = 1.0
+#: The first reload comes at once, as people are; then they wait longer each time, up to what the page asks.
+_FIRST_RELOAD, _MORE_EACH_TIME, _LAST_RELOAD = 1.0, 2.0, 10.0
 #: Reloads of one page, and attempts of one person, before they give up: far beyond every fault's length.
-_MOST_RELOADS = 90
+_MOST_RELOADS = 40
 _MOST_ATTEMPTS = 12
 _MOST_HOPS = 300
 
@@ -91,7 +92,7 @@ class Person:
                     attempt.end = "gave up"
                 if not attempt.end.startswith("begun anew"):
                     return
-                await asyncio.sleep(_RELOAD_SECONDS)
+                await asyncio.sleep(_FIRST_RELOAD)
         finally:
             for connection in self._connections:
                 connection.close()
@@ -229,7 +230,7 @@ class Person:
                 if reply.status < 500 and reply.status != 429:
                     return reply
                 self._trouble(path, str(reply.status), attempt, is_honest=_is_honest(reply))
-            await asyncio.sleep(_RELOAD_SECONDS)
+            await asyncio.sleep(min(_FIRST_RELOAD + again * _MORE_EACH_TIME, _LAST_RELOAD))
         raise _GaveUp
 
     def _trouble(self, step: str, what: str, attempt: Attempt, *, is_honest: bool) -> None:

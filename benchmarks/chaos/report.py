@@ -14,7 +14,14 @@ from benchmarks.chaos.memory import Held
 from portal import clock
 
 BEGIN, END = "<!-- make chaos writes from here -->", "<!-- to here -->"
-_HEADING = "## A fault a minute"
+_HEADING = """## A fault a minute
+
+`make chaos` lets people sign in at 70 % of the most that the machine takes, takes one part of the site away
+in each minute, and afterwards compares the database with what everybody was told (`benchmarks/chaos`). A
+code and a token are given once: where the answer that carries one is lost with the process that sent it,
+the person starts again at the client, and is counted here as "begun anew". What a killed worker had begun
+is begun again when its lease ends, after two or three minutes. A process that is killed does not take the
+machine's disk cache along, so this does not show what a power cut would."""
 
 
 @dataclass
