@@ -47,6 +47,8 @@ class Event(Enum):
     INVITATION_SENT = ("enrolment:invitation:sent", {"kind"})
     #: A link was opened that is good no more; it was not used up by that.
     INVITATION_REFUSED = ("enrolment:invitation:refused", {"reason"})
+    #: Somebody with an old link asked for a new one; ``outcome`` is a member of ``users.renewal.Outcome``.
+    INVITATION_ASKED = ("enrolment:invitation:asked", {"outcome"})
     #: A journey began; ``signed_in`` says whether Okta vouched for the person.
     INVITATION_BEGUN = ("enrolment:invitation:begun", {"signed_in"})
     #: Okta's answer did not say that the invited person signed in.

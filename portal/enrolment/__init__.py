@@ -4,7 +4,7 @@
 and begins; ``proof`` takes the person back from Okta, whom they had to convince first; ``finishing`` is the
 dispatcher of the journey, which confirms the enrolment and consumes the invitation in one commit; ``mailing``
 sends invitations and reminders. The capture in between is the capture room's, which is found by name and not
-by import.
+by import. ``new_link`` sends somebody with an old link another one.
 """
 
 from flask import Flask

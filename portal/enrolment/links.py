@@ -15,14 +15,19 @@ from portal.models import Invitation
 from portal.users import invitations
 
 ENDPOINT = "enrolment.enter"
+_NEW_LINK = "enrolment.new_link"
 _PARAMETER = "link"
 _LONGEST = 200
 
 
 def path_of(invitation: Invitation) -> str:
     """Return the path and query of the invitation's page."""
-    path = current_app.url_map.bind("").build(ENDPOINT)
-    return f"{path}?{urlencode({_PARAMETER: _serializer().dumps(invitation.id)})}"
+    return _with_link(ENDPOINT, invitation)
+
+
+def new_link_path_of(invitation: Invitation) -> str:
+    """Return the path and query at which whoever holds the invitation's link asks for a new one."""
+    return _with_link(_NEW_LINK, invitation)
 
 
 def url_of(invitation: Invitation) -> str:
@@ -40,6 +45,11 @@ def read(arguments: Mapping[str, str]) -> Invitation | None:
     except (BadData, ValueError, TypeError):
         return None
     return invitations.find(invitation_id)
+
+
+def _with_link(endpoint: str, invitation: Invitation) -> str:
+    path = current_app.url_map.bind("").build(endpoint)
+    return f"{path}?{urlencode({_PARAMETER: _serializer().dumps(invitation.id)})}"
 
 
 def _serializer() -> URLSafeSerializer:

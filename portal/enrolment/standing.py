@@ -3,11 +3,13 @@
 import logging
 from dataclasses import dataclass
 
+from flask import render_template
 from werkzeug.wrappers import Response
 
 from portal import credentials
 from portal.audit.events import Event
 from portal.audit.log import record
+from portal.enrolment import links
 from portal.extensions import settings
 from portal.models import Invitation, InvitationEnd, User, UserStatus
 from portal.users import enrolments, invitations
@@ -17,6 +19,14 @@ from portal.web import errors, okta_sign_in
 _log = logging.getLogger(__name__)
 
 _ASK = "Ask the people who look after sign-in for a new invitation."
+#: What somebody reads who may ask for a new link themselves, by the reason why the old one is no good.
+_NEW_LINK = {
+    "expired": "We can send a new link to the address that your organisation has for you.",
+    "used": "If you have to set it up again, we can send a new link to the address that your organisation "
+    "has for you.",
+    "superseded": "Look for the newest mail about the face check and use the link in it. If you can’t find "
+    "it, we can send another one.",
+}
 
 
 @dataclass(frozen=True)
@@ -85,19 +95,27 @@ def refuse(invitation: Invitation, refusal: Refusal) -> Response:
         user_id=invitation.user_id,
         reason=refusal.reason,
     )
-    return page(refusal, reference)
-
-
-def page(refusal: Refusal, reference: str | None) -> Response:
-    """Return the page for ``refusal``."""
-    return errors.page(
-        refusal.status,
+    renewable = refusal.reason in _NEW_LINK and _can_send(refusal.reason)
+    html = render_template(
+        "enrolment/stopped.html",
+        status=refusal.status,
         title=refusal.title,
         cause=refusal.cause,
-        next_step=refusal.next_step,
+        next_step=_NEW_LINK[refusal.reason] if renewable else refusal.next_step,
         reference=reference,
-        template="enrolment/stopped.html",
+        new_link_url=links.new_link_path_of(invitation) if renewable else None,
     )
+    return Response(html, refusal.status, mimetype="text/html")
+
+
+def asks_for_proof() -> bool:
+    """Say whether Okta vouches for whoever opens a link before they may enrol."""
+    return okta_sign_in.connection() is not None
+
+
+def is_set_up() -> bool:
+    """Say whether somebody can enrol by a link at all."""
+    return asks_for_proof() or settings().enrolment_link_alone
 
 
 def unknown_link() -> Response:
@@ -114,6 +132,12 @@ def unknown_link() -> Response:
     )
 
 
+def _can_send(reason: str) -> bool:
+    """Say whether a mail with a new link could help anybody; who it would be is not asked here."""
+    needed = asks_for_proof() if reason == "used" else is_set_up()
+    return needed and settings().mail_transport != "off"
+
+
 def _reason(invitation: Invitation, user: User) -> str | None:
     if user.status != UserStatus.ACTIVE:
         return "suspended"
@@ -126,7 +150,7 @@ def _reason(invitation: Invitation, user: User) -> str | None:
         return "expired"
     if registry.find(invitation.verification_id) is None:
         return "not_ready"
-    if okta_sign_in.connection() is None and not settings().enrolment_link_alone:
+    if not is_set_up():
         return "not_ready"
     return None
 

@@ -45,7 +45,7 @@ class Invitation(Model):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     verification_id: Mapped[str] = mapped_column(ForeignKey("verification_configurations.id"))
-    #: Who wanted it: ``operator``, ``scim``, ``okta``, ``reminder``.
+    #: Who wanted it: ``operator``, ``scim``, ``okta``, ``reminder``, ``person``.
     how: Mapped[str] = mapped_column(String(32))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)

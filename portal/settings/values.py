@@ -43,6 +43,7 @@ class Settings:
     rate_limit_webhook: str
     rate_limit_okta_events: str
     rate_limit_scim: str
+    rate_limit_new_link: str
     journey_lifetime: int
     request_uri_lifetime: int
     code_lifetime: int

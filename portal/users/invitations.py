@@ -118,6 +118,22 @@ def invite(user: User, *, how: str, again: bool = False, mail: bool = True) -> I
     return made
 
 
+def replace(last: Invitation, user: User, *, how: str) -> Invitation:
+    """Put a fresh invitation in the place of ``last``, open or over, and mail it; flushes.
+
+    Reminders are counted on from there: they stop where they would have stopped. Raises
+    :class:`NotInvited`.
+    """
+    verification_id = chosen_verification()
+    _require_invitable(user, verification_id, mail=True)
+    there = open_for(user.id, verification_id)
+    if there is not None and not end(there, InvitationEnd.SUPERSEDED):
+        raise NotInvited("The invitation has just ended; look again.")
+    made = _make(user.id, verification_id, how=how, reminders=last.reminders)
+    _mail(made, "invitation")
+    return made
+
+
 def find(invitation_id: str) -> Invitation | None:
     """Return the invitation, whatever became of it."""
     return db.session.get(Invitation, invitation_id)

@@ -19,7 +19,7 @@ MAY_COMMIT = re.compile(
       | outbox\.(worker|schedule)
       | oidc(\.(authorize|token|userinfo|revocation|par|server))?
       | capture\.(pages|result|webhook)
-      | enrolment\.(entrance|finishing|proof)
+      | enrolment\.(entrance|finishing|proof|new_link)
       | web\.journeys
       | okta\.hook
       | okta\.registration  # worked off by the worker, with calls between its steps

@@ -9,7 +9,7 @@ DESCRIBED = json.loads((TOP / "docs" / "openapi.json").read_text())
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 #: Pages for people, files, and what Prometheus reads, which is text.
-FOR_PEOPLE = {"/camera-help", "/privacy", "/terms", "/static/<path:filename>", "/metrics"}
+FOR_PEOPLE = {"/camera-help", "/enrol/new-link", "/privacy", "/terms", "/static/<path:filename>", "/metrics"}
 SCHEMES = {
     "anybody": set(),
     "client": {"client_basic", "client_post"},

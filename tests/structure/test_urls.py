@@ -28,9 +28,10 @@ class Policy(NamedTuple):
     cache: str
 
 
+GUESSES = "rate_limit_secret_failures"
 PAGES, TOKEN = ["rate_limit_pages"], ["rate_limit_token"]
-SECRETS = ["rate_limit_token", "rate_limit_secret_failures"]
-SCIM = ["rate_limit_scim", "rate_limit_secret_failures"]
+SECRETS = ["rate_limit_token", GUESSES]
+SCIM = ["rate_limit_scim", GUESSES]
 IDENTIFY = ["rate_limit_pages", "rate_limit_identify", "rate_limit_identify_per_account"]
 
 POLICIES = {
@@ -40,6 +41,7 @@ POLICIES = {
     "/enrol": Policy({"GET", "POST"}, "link", True, PAGES, "no-store"),
     "/enrol/continue": Policy({"GET"}, "link", False, PAGES, "no-store"),
     "/enrol/leave": Policy({"GET", "POST"}, "link", True, PAGES, "no-store"),
+    "/enrol/new-link": Policy({"GET", "POST"}, "anybody", True, [*PAGES, "rate_limit_new_link"], "no-store"),
     "/enrol/okta/callback": Policy({"GET"}, "state", False, PAGES, "no-store"),
     "/healthz": Policy({"GET"}, "anybody", False, [], "no-store"),
     "/metrics": Policy({"GET"}, "bearer", False, ["rate_limit_secret_failures"], "no-store"),
@@ -47,7 +49,9 @@ POLICIES = {
     "/oauth2/idv-authorize": Policy({"GET"}, "request", False, ["rate_limit_authorize"], "no-store"),
     "/oauth2/par": Policy({"POST"}, "client", False, SECRETS, "no-store"),
     "/oauth2/token": Policy({"POST"}, "client", False, SECRETS, "no-store"),
-    "/okta/events": Policy({"GET", "POST"}, "api key", False, ["rate_limit_okta_events"], "no-store"),
+    "/okta/events": Policy(
+        {"GET", "POST"}, "api key", False, ["rate_limit_okta_events", GUESSES], "no-store"
+    ),
     "/privacy": Policy({"GET"}, "anybody", False, PAGES, "no-store"),
     "/readyz": Policy({"GET"}, "anybody", False, [], "no-store"),
     "/scim/v2/.search": Policy({"POST"}, "bearer", False, SCIM, "no-store"),
@@ -180,7 +184,7 @@ def _limited():
     """Give every address with each of its limits; those on filled-in forms are the flow tests' business."""
     for url, policy in POLICIES.items():
         for name in policy.limits:
-            if not name.startswith("rate_limit_identify"):
+            if not name.startswith(("rate_limit_identify", "rate_limit_new_link")):
                 yield pytest.param(url, name, id=f"{url}-{name}")
 
 
