@@ -53,7 +53,7 @@ def command(dry_run: bool, force: bool, as_json: bool) -> None:
 
 def _previewed() -> dict[str, Any]:
     with sentences():
-        found = preview(reconcile.last(), overlap=reconcile.OVERLAP, patience=PATIENCE)
+        found = preview(reconcile.reads_since(reconcile.last()), patience=PATIENCE)
     db.session.rollback()
     return {"counts": found.counts, "people": found.people, "stopped": found.stopped, "conflicts": []}
 

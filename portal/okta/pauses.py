@@ -178,7 +178,7 @@ def _okta_members(group_id: str, after: str | None) -> tuple[list[str], str | No
             page = api.group_members(group_id, after=after, limit=BATCH)
         except NotFound:
             return [], None
-    return [person.id for person in page.items], page.after if page.after != after else None
+    return [person.id for person in page.items], page.after
 
 
 def _keep(pause_id: str, people: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ factor from too many at once.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -99,12 +99,11 @@ def begin(*, force: bool = False) -> str:
     goes_on = row.phase != "done" and row.started_at > now - _GOES_ON and row.report.get("about") == about
     if goes_on and row.forced == force:
         return token
-    since = max(row.read_until - OVERLAP if row.read_until else now - OVERLAP, now - _LOG_KEPT)
     reconcile_steps.move(
         token,
         phase="log",
         after=None,
-        since=since,
+        since=reads_since(row),
         until=now,
         forced=force,
         started_at=now,
@@ -134,6 +133,13 @@ def let_go(token: str, *, ended: bool) -> None:
     if ended:
         values |= {"phase": "done", "ended_at": clock.now()}
     db.session.execute(update(OktaReconciliation).where(OktaReconciliation.token == token).values(**values))
+
+
+def reads_since(row: OktaReconciliation | None) -> datetime:
+    """Return from when on the System Log is read after the reconciliation ``row``, or without any before."""
+    now = clock.now()
+    begin = row.read_until if row is not None and row.read_until else now
+    return max(begin - OVERLAP, now - _LOG_KEPT)
 
 
 def last() -> OktaReconciliation | None:

@@ -1,13 +1,13 @@
 """What a reconciliation would do, found out by reading alone: nothing is kept and nothing is changed."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import select
 
 from portal import clock
 from portal.extensions import db
-from portal.models import OktaEvent, OktaReconciliation
+from portal.models import OktaEvent
 from portal.okta import events_reading, reconcile_plan, reconcile_steps
 from portal.okta.events_profile import CLOCKS_DIFFER
 from portal.okta.failures import told_to_the_outbox
@@ -31,15 +31,13 @@ class Preview:
         self.counts[name] = len(self.people[name])
 
 
-def preview(row: OktaReconciliation | None, *, overlap: Any, patience: float) -> Preview:
-    """Read Okta and say what would be done since ``row``; raises ``OutboxFailure`` for what is wrong there.
+def preview(since: datetime, *, patience: float) -> Preview:
+    """Read Okta's log since ``since`` and say what would be done; raises ``OutboxFailure`` for what is wrong.
 
     Events that no hook has told are counted; what they say is not among the people.
     """
-    read_until = row.read_until if row is not None else None
     connection, api = reconcile_steps.okta(patience)
     began = clock.now()
-    since = read_until - overlap if read_until else began - overlap
     found = Preview()
     _read_log(api, since, began, found)
     group_id = reconcile_steps.find_group(connection, api)
@@ -61,7 +59,7 @@ def preview(row: OktaReconciliation | None, *, overlap: Any, patience: float) ->
     return found
 
 
-def _read_log(api: OktaApi, since: Any, until: Any, found: Preview) -> None:
+def _read_log(api: OktaApi, since: datetime, until: datetime, found: Preview) -> None:
     after: str | None = None
     read = new = 0
     while True:
@@ -86,7 +84,7 @@ def _read_members(api: OktaApi, group_id: str, attribute: str) -> dict[str, Read
             page = api.group_members(group_id, after=after)
         for person in page.items:
             readings[person.id] = reconcile_plan.reading_of(person, attribute, read_at)
-        if not page.after or page.after == after:
+        if not page.after:
             return readings
         after = page.after
 

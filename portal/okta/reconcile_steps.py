@@ -112,7 +112,7 @@ def do_members(run: Run, patience: float) -> None:
         db.session.execute(delete(OktaReading).where(OktaReading.okta_id.in_(ids)))
         db.session.execute(insert(OktaReading), [_row(readings[okta_id]) for okta_id in ids])
     report = run.counted(members=len(readings))
-    if page.after and page.after != run.after:
+    if page.after:
         move(run.token, after=page.after, report=report)
     else:
         move(run.token, phase="plan", after=None, report=report)
@@ -127,8 +127,8 @@ def do_plan(run: Run, patience: float) -> None:
             counts[name] = counts.get(name, 0) + number
         after = readings[-1].okta_id
     gone = _leavers(run, "", None)
-    counts["left"] = reconcile_plan.active_among(gone)
-    losing = counts.pop("losing", 0) + counts["left"]
+    counts["left"] = len(gone)
+    losing = counts.pop("losing", 0) + reconcile_plan.active_among(gone)
     report = run.counted(**counts)
     if reconcile_plan.too_many(losing) and not run.forced:
         record(Event.OKTA_RECONCILE_STOPPED, reason="too-many-removals", counts=report["counts"])

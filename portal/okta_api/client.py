@@ -124,10 +124,17 @@ class OktaApi:
     def group_members(
         self, group_id: str, *, after: str | None = None, limit: int = PAGE_SIZE
     ) -> Page[OktaUser]:
-        """Return a page of a group's members, deactivated ones among them; raises :class:`NotFound`."""
+        """Return a page of a group's members, deactivated ones among them; raises :class:`NotFound`.
+
+        Raises :class:`OktaUnavailable` for a page that names itself as the next one: were that taken for the
+        end, everybody on the pages behind it would seem to have left.
+        """
         path = f"/api/v1/groups/{_segment(group_id)}/users"
         answer = self._get("group members", path, limit=str(limit), after=after)
-        return Page([reading.user(item) for item in reading.documents(answer)], reading.next_cursor(answer))
+        following = reading.next_cursor(answer)
+        if following is not None and following == after:
+            raise OktaUnavailable("Okta's list of the group's members does not come to an end.")
+        return Page([reading.user(item) for item in reading.documents(answer)], following)
 
     def every_member(self, group_id: str) -> Iterator[OktaUser]:
         """Yield every member of a group, page by page."""
@@ -135,7 +142,7 @@ class OktaApi:
         while True:
             page = self.group_members(group_id, after=after)
             yield from page.items
-            if page.after is None or page.after == after:
+            if page.after is None:
                 return
             after = page.after
 

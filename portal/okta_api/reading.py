@@ -93,10 +93,11 @@ def group(found: Mapping[str, Any]) -> OktaGroup:
 
 
 def next_cursor(answer: Answer) -> str | None:
-    """Return the ``after`` of the answer's ``Link`` with ``rel="next"`` (RFC 8288), or ``None``.
+    """Return the ``after`` of the answer's ``Link`` with ``rel="next"`` (RFC 8288), ``None`` without one.
 
     Only the cursor is taken, and asked for at the address we know: an answer must not be able to send the
-    credential anywhere else. The headers of one name come joined by commas.
+    credential anywhere else. The headers of one name come joined by commas. Raises :class:`OktaUnavailable`
+    for a next page that cannot be asked for: the list does not end there.
     """
     for target, parameters in _LINK.findall(answer.headers.get("link", "")):
         if 'rel="next"' not in parameters.replace(" ", ""):
@@ -104,9 +105,10 @@ def next_cursor(answer: Answer) -> str | None:
         try:
             values = parse_qs(urlsplit(target).query).get("after", [])
         except ValueError:
-            continue
+            values = []
         if len(values) == 1 and len(values[0]) <= _LONGEST_CURSOR:
             return str(values[0])
+        raise OktaUnavailable("Okta's list goes on, but does not say where.")
     return None
 
 

@@ -402,6 +402,58 @@ def test_a_dry_run_changes_nothing_and_says_what_would_be_done(okta, runner):
 
 
 @only_sqlite
+def test_the_run_counts_whom_the_dry_run_named(okta, runner):
+    """One who left is suspended already: to be held for that too, though nothing is taken from them."""
+    for number in range(4):
+        member(okta, number)
+    run()
+    holds.suspend(person(1), how="test")
+    db.session.commit()
+    del okta.members[GROUP][:2]
+    dry = json.loads(runner.invoke(args=["okta", "reconcile", "--dry-run", "--json"]).stdout)
+    wet = json.loads(runner.invoke(args=["okta", "reconcile", "--json"]).stdout)
+    assert dry["people"]["left"] == [okta_id(0), okta_id(1)]
+    assert dry["counts"].items() <= wet["counts"].items()
+
+
+@only_sqlite
+def test_a_dry_run_asks_for_no_more_of_the_log_than_okta_keeps(okta, clock, runner):
+    run()
+    clock.advance(100 * 86_400)
+    for command in (["--dry-run"], []):
+        okta.queries.clear()
+        assert runner.invoke(args=["okta", "reconcile", *command]).exit_code == 0
+        since = next(query["since"] for query in okta.queries if "since" in query)
+        assert since > (portal_clock.now() - timedelta(days=90)).isoformat()
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    "following",
+    [
+        "https://acme.okta.com/?after=c1",
+        "https://acme.okta.com/?limit=2",
+        "https://acme.okta.com/?after=a&after=b",
+        "https://acme.okta.com/?after=" + "x" * 3000,
+    ],
+)
+def test_a_list_that_goes_on_nowhere_takes_nobody_out(okta, runner, following):
+    """Only some of the members can be read: whoever is on the other pages has not left."""
+    for number in range(12):
+        member(okta, number)
+    run()
+    several = [okta.users[each] for each in okta.members[GROUP][:10]]
+    page = (200, several, {"Link": f'<{following}>; rel="next"'})
+    for command in (["--dry-run"], []):
+        okta.instead = [(200, [], {}), page, page]
+        result = runner.invoke(args=["okta", "reconcile", *command])
+        assert result.exit_code == 1, result.output
+        assert "Okta’s list" in result.stderr.replace("'", "’")
+        db.session.rollback()
+        assert set(db.session.scalars(select(User.status))) == {UserStatus.ACTIVE}
+
+
+@only_sqlite
 def test_the_command_says_what_it_did(okta, runner):
     for number in range(12):
         member(okta, number)
