@@ -5,7 +5,7 @@ Every room has one duty and imports downwards only; rooms on one line do not see
     app                                                the only wiring
     admin | cli
     okta                                               event hooks, reconciling, the registration attribute
-    oidc | capture | enrolment | scim | health | watch   what the outside reaches
+    oidc | capture | enrolment | scim | health | watch | tracing   what the outside reaches
     web                                                what browser rooms share
     verifications | connections                        records of VerifEye and of Okta, and their clients
     users                                              the directory, and who is enrolled where
@@ -14,7 +14,7 @@ Every room has one duty and imports downwards only; rooms on one line do not see
     audit                                              what happened, in the same commit
     models                                             tables only
     extensions
-    clock | credentials | settings | http | logs | counters | metrics
+    clock | credentials | settings | http | logs | counters | metrics | spans
 
 The sandbox stands apart: it plays VerifEye and the relying party, and sees of all this the vendor's wire
 and what plays Okta.
