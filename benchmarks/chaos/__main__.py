@@ -63,7 +63,7 @@ async def _run(given: argparse.Namespace) -> Verdict:
     folder = Path(tempfile.mkdtemp(prefix="portal-chaos-"))
     print(f"The logs of every part are in {folder}.")
     with site(folder, settings, redis=True) as running:
-        run = Run(running, verifeye, receiver)
+        run = Run(running, verifeye, receiver, given.minute)
         await run.prepare()
         verdict = await run.through(_order(given.seed, given.minutes, given.only))
     await verifeye.stop()
@@ -74,9 +74,10 @@ async def _run(given: argparse.Namespace) -> Verdict:
 class Run:
     """One run: the site, everybody who has to do with it, and what was seen so far."""
 
-    def __init__(self, site: Site, verifeye: StandIn, receiver: AuditReceiver) -> None:
+    def __init__(self, site: Site, verifeye: StandIn, receiver: AuditReceiver, minute_seconds: float) -> None:
         self._site, self._verifeye, self._receiver = site, verifeye, receiver
         self._ledger, self._memory = Ledger(), Memory(site)
+        self._minute_seconds = minute_seconds
         self._began = asyncio.get_running_loop().time()
 
     def _now(self) -> float:
@@ -121,7 +122,7 @@ class Run:
         )
 
     async def _minute(self, number: int, fault: Fault) -> Window:
-        until = self._now() + 60
+        until = self._now() + self._minute_seconds
         await asyncio.sleep(_CALM)
         begin = self._now()
         await fault.happen(Hands(self._site, self._verifeye, number))
@@ -192,6 +193,7 @@ def _command(given: argparse.Namespace) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=int, default=int(os.environ.get("CHAOS_MINUTES", "30")))
+    parser.add_argument("--minute", type=float, default=60, help="the seconds of a minute, to try it out")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED", "1")))
     parser.add_argument("--only", default="", help="only faults with this in their names")
     parser.add_argument("--write", action="store_true", help=f"write the verdict into {_PERFORMANCE}")
