@@ -1,10 +1,10 @@
 """What nobody continues is ended, and what is old is removed."""
 
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from portal import clock as portal_clock
 from portal.extensions import db
-from portal.grants import codes
+from portal.grants import codes, pushed
 from portal.journey import lifecycle, pruning
 from portal.models import AuditEvent, AuthorizationGrant, Capture, Journey, JourneyState
 from tests.support import factories
@@ -64,3 +64,35 @@ def test_old_journeys_are_removed_with_what_hangs_on_them(context, clock):
     db.session.commit()
     assert [journey.id for journey in db.session.scalars(select(Journey))] == [running.id]
     assert (count(Capture), count(AuthorizationGrant)) == (0, 0)
+
+
+def test_a_full_table_is_not_gone_through(context, clock):
+    """The work of every minute finds its few rows by an index of those alone, on either database."""
+    moment = portal_clock.now()
+    for work, index in (
+        (pruning.expire_due, "ix_journeys_unfinished"),
+        (lambda: pruning.remove_older_than(moment), "ix_journeys_finished"),
+        (pushed.forget_unopened, "ix_pushed_requests_unopened"),
+    ):
+        assert index in "\n".join(plans_of(work)), index
+
+
+def plans_of(work):
+    """Return how the database answers the first statement of ``work``, were its tables as large as they get."""
+    seen = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _many):
+        seen.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    connection = db.session.connection()
+    if connection.dialect.name == "sqlite":
+        return [
+            row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {seen[0][0]}", seen[0][1])
+        ]
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    return list(connection.exec_driver_sql(f"EXPLAIN {seen[0][0]}", seen[0][1]).scalars())
