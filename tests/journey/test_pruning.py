@@ -78,7 +78,7 @@ def test_a_full_table_is_not_gone_through(context, clock):
 
 
 def plans_of(work):
-    """Return how the database answers the first statement of ``work``, were its tables as large as they get."""
+    """Return how the database answers the first statement of ``work``, were its tables large."""
     seen = []
 
     def note(_connection, _cursor, statement, parameters, _context, _many):
