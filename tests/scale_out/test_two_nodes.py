@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from benchmarks.chaos import invariants, scene
 from benchmarks.chaos.http1 import Connection, Place
@@ -74,6 +75,7 @@ class Stage:
         ]
 
 
+@pytest.mark.timeout(400)
 def test_any_node_takes_any_hop_and_what_is_killed_loses_nothing(tmp_path: Path) -> None:
     async def story() -> None:
         verifeye, receiver = StandIn(RESULT_URL), AuditReceiver()
@@ -98,14 +100,18 @@ def test_any_node_takes_any_hop_and_what_is_killed_loses_nothing(tmp_path: Path)
 
 
 async def every_hop_at_either_node(stage: Stage) -> None:
-    """All 64 ways of sending six hops to two nodes, cookies and form tokens included."""
-    for number, nodes in enumerate(itertools.product((0, 1), repeat=len(HOPS))):
-        where = dict(zip(HOPS, nodes, strict=True))
+    """Every way of sending six hops to two nodes, cookies and form tokens included.
+
+    The nodes are alike, so the first hop always goes to the same one.
+    """
+    ways = list(itertools.product((0, 1), repeat=len(HOPS) - 1))
+    for number, others in enumerate(ways):
+        where = dict(zip(HOPS, (0, *others), strict=True))
         world = await stage.world(
             *stage.site.back_doors, door=lambda method, path, where=where: where[(method, path)]
         )
         await Person(world, stage.scene.logins[number], PLAIN * (number + 1)).sign_in()
-    assert stage.ledger.ends() == {"signed in": 2 ** len(HOPS)}
+    assert stage.ledger.ends() == {"signed in": len(ways)}
     assert stage.ledger.troubles == []
 
 
