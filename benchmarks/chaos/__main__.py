@@ -114,6 +114,9 @@ class Run:
         found = [
             *invariants.findings(self._site.postgres.address, self._ledger, self._verifeye),
             *await self._further(windows, outside, crowd),
+            Finding(
+                "parts that ended by themselves", self._restarts() - sum(one.restarts for one in faults), 0
+            ),
         ]
         for words in self._ledger.wrongs[:20]:
             print(f"Never: {words}")
@@ -137,6 +140,9 @@ class Run:
         while True:
             self._memory.look(self._now())
             await asyncio.sleep(10)
+
+    def _restarts(self) -> int:
+        return sum(part.starts - 1 for part in (*self._site.nodes, *self._site.workers, self._site.nginx))
 
     def _attribute(self, windows: list[Window]) -> list[Trouble]:
         """Give each trouble to the fault in whose time it was, and return those of no fault's time."""

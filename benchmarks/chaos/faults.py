@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks.chaos.site import Part, Site
 from benchmarks.chaos.stand_in import Mood, StandIn
@@ -40,7 +40,9 @@ class Fault:
     happen: Callable[[Hands], Awaitable[None]]
     costs: bool = True
     #: Beyond what every fault has: a circuit breaker stays open, a lost connection is noticed late.
-    echo: float = field(default=0.0)
+    echo: float = 0.0
+    #: How many parts have to be started again for it.
+    restarts: int = 0
 
 
 async def _kill_a_process(hands: Hands) -> None:
@@ -148,8 +150,8 @@ FAULTS = (
     Fault("PostgreSQL killed, every process (SIGKILL)", _kill_the_database),
     Fault("VerifEye away for 10 s", _verifeye_away, echo=_BREAKER),
     Fault("a node reloaded (SIGHUP)", _reload_a_node, costs=False),
-    Fault("an outbox worker killed (SIGKILL)", _kill_a_worker, costs=False),
-    Fault("a whole node killed (SIGKILL)", _kill_a_master),
+    Fault("an outbox worker killed (SIGKILL)", _kill_a_worker, costs=False, restarts=1),
+    Fault("a whole node killed (SIGKILL)", _kill_a_master, restarts=1),
     Fault("VerifEye answers rubbish for 10 s", _verifeye_rubbish, echo=_BREAKER),
     Fault("Redis killed, away for 10 s", _redis_away, costs=False),
     Fault("PostgreSQL restarted", _restart_the_database),
