@@ -1,7 +1,8 @@
 """Pieces of work that somebody may want to see: told to a watcher where there is one (``portal.tracing``).
 
-Without a watcher, which is the rule, it costs about a microsecond for each call to another server. What is told goes to another
-system: names of ours and outcomes, and never a URL, a payload, an identifier of a person or a secret.
+Without a watcher, which is the rule, it costs about a microsecond for each call to another server. What is
+told goes to another system: names of ours and outcomes, and never a URL, a payload, an identifier of a person
+or a secret.
 """
 
 from collections.abc import Callable
