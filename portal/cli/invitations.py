@@ -132,7 +132,7 @@ def _unenrolled() -> Iterator[User]:
 
 
 def _members(name: str) -> Iterator[User]:
-    """Yield the people of a group: one that SCIM pushed, or else the one that the connection names."""
+    """Yield the people of a group: one that SCIM pushed, or else one of Okta's."""
     found = db.session.scalar(select(ScimGroup).where(ScimGroup.display_key == directory.account_key(name)))
     if found is not None:
         yield from db.session.scalars(
@@ -143,20 +143,16 @@ def _members(name: str) -> Iterator[User]:
         )
         return
     connection = connections.current()
-    if (
-        connection is None
-        or connection.group_id is None
-        or name not in (connection.group_name, connection.group_id)
-    ):
-        common.fail(
-            f"There is no group {name}: SCIM pushed none of that name, and Okta's connection names another."
-        )
+    if connection is None:
+        common.fail(f"There is no group {name}: SCIM pushed none of that name, and Okta is not connected.")
     try:
-        members = [
-            one.id for one in connections.api_for(connection, patience=60).every_member(connection.group_id)
-        ]
+        api = connections.api_for(connection, patience=60)
+        group = api.find_group(name)
+        members = [one.id for one in api.every_member(group.id)] if group is not None else None
     except OktaError as error:
         common.fail(f"Okta did not say who is in the group: {error}")
+    if members is None:
+        common.fail(f"There is no group {name}: neither SCIM nor Okta knows one of that name or id.")
     for okta_id in members:
         if (person := db.session.scalar(select(User).where(User.okta_id == okta_id))) is not None:
             yield person

@@ -1,5 +1,6 @@
 """The portal and the local Okta over HTTP: the hook is verified, told, and what it loses is reconciled."""
 
+import json
 import warnings
 
 import pytest
@@ -13,6 +14,7 @@ from portal.sandbox.okta import hooks, people, sow
 from portal.sandbox.okta.app import LocalOkta, LocalOktaWarning
 from portal.users import holds
 from tests.okta import telling
+from tests.support import factories
 from tests.support.web_server import listening, serving
 
 GROUP = "Verified staff"
@@ -95,3 +97,45 @@ def test_a_person_joins_is_suspended_and_leaves_and_what_was_lost_is_found(okta)
     assert reconcile.last().report["counts"]["events_new"] >= 1
     telling.work()
     assert holds.reasons(person().id) == [HoldReason.OKTA_SUSPENDED]
+
+
+def registered(okta, *okta_ids):
+    """Return the registration attribute of people, as Okta has it."""
+    with okta.transaction() as records:
+        profiles = [json.loads(people.find(records, okta_id)["profile"]) for okta_id in okta_ids]
+    return [profile.get("byndidRegistered") for profile in profiles]
+
+
+def test_a_group_of_oktas_own_is_invited_and_paused_through_its_api(okta, runner):
+    """Not the group of the connection; one of its members is unknown here, and one of ours is not in it."""
+    with okta.transaction() as records:
+        zoe = people.find(records, "zoë@acme.example")["id"]
+        others = [
+            people.create(records, {"login": f"{name}@acme.example", "email": f"{name}@acme.example",
+                                    "firstName": name, "lastName": "Eze"})["id"]
+            for name in ("outsider", "stranger")
+        ]  # fmt: skip
+        sales = people.create_group(records, "Sales")["id"]
+        for okta_id in (zoe, others[1]):
+            people.join(records, sales, okta_id)
+    place = factories.verification_configuration()
+    ours = [factories.user(f"{key}@acme.example", email=f"{key}@acme.example", okta_id=key)
+            for key in (zoe, others[0])]  # fmt: skip
+    invited = runner.invoke(args=["user", "invite", "--group", "Sales", "--json"])
+    assert invited.exit_code == 0, invited.output
+    assert [(one["login"], one["invited"]) for one in json.loads(invited.stdout)] == [(ours[0].login, True)]
+    unknown = runner.invoke(args=["user", "invite", "--group", "Nobody"])
+    assert (unknown.exit_code, "no group Nobody" in unknown.stderr) == (1, True)
+
+    for each in ours:
+        factories.enrolment(each, place)
+    telling.work()
+    assert registered(okta, zoe, others[0]) == [True, True]
+    for command, expected in (
+        (["pause", "--group", "Sales", "--reason", "The vendor moves"], [False, True]),
+        (["resume", "--group", "Sales"], [True, True]),
+    ):
+        result = runner.invoke(args=["okta", *command])
+        assert result.exit_code == 0, result.output
+        telling.work()
+        assert registered(okta, zoe, others[0]) == expected
