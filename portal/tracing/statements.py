@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from portal.tracing.provider import tracer
 
-_KIND = re.compile(r"\s*(\w{1,20})")
+_KIND = re.compile(r"\w{1,20}")
 _TABLE = re.compile(r"\b(?:UPDATE|INTO|FROM)\s+\"?(\w{1,63})", re.IGNORECASE)
 _PLACE = "_portal_span"
 _prepared = False
@@ -33,8 +33,8 @@ def init_app() -> None:
 @lru_cache(512)
 def summary(statement: str) -> str:
     """Return the kind of ``statement`` and the table that it changes or reads, as "UPDATE journeys"."""
-    kind, table = _KIND.match(statement), _TABLE.search(statement)
-    return " ".join([kind[1].upper() if kind else "SQL", *([table[1]] if table else [])])
+    kind, table = _KIND.search(statement), _TABLE.search(statement)
+    return " ".join([kind[0].upper() if kind else "SQL", *([table[1]] if table else [])])
 
 
 def _begin(connection: Any, _cursor: Any, statement: str, _values: Any, execution: Any, _many: bool) -> None:

@@ -119,7 +119,8 @@ def test_work_of_the_outbox_is_seen_with_its_calls_and_says_nothing_of_what_fail
         ('\n  insert into "grants" (id) VALUES (?)', "INSERT grants"),
         ("WITH spent AS (UPDATE grants SET spent = 1 RETURNING id) SELECT id FROM spent", "WITH grants"),
         ("PRAGMA journal_mode=WAL", "PRAGMA"),
-        ("(SELECT 1)", "SQL"),
+        ("(SELECT 1)", "SELECT"),
+        ("", "SQL"),
     ],
 )
 def test_a_statement_is_told_by_its_kind_and_table(statement, said):
