@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Flask
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.wrappers import Response
 
 from portal.extensions import limit
 from portal.oidc import authorize, documents, metadata, par, token, userinfo
+from portal.web.guessing import limit_wrong_secrets
 
 pages = Blueprint("oidc_pages", __name__)
 machine = Blueprint("oidc", __name__)
@@ -49,8 +49,4 @@ def init_app(app: Flask) -> None:
         limit(app, f"oidc.{name}", "rate_limit_token")
     documents.init_app(app, ("oidc.jwks", "oidc.discovery", "oidc.discovery_rfc8414"))
     for name in ("token", "token_alias", "par", "revoke"):
-        limit(app, f"oidc.{name}", "rate_limit_secret_failures", deduct_when=_is_unauthorised)
-
-
-def _is_unauthorised(response: Response) -> bool:
-    return response.status_code == 401
+        limit_wrong_secrets(app, f"oidc.{name}")

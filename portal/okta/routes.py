@@ -7,6 +7,7 @@ from portal.extensions import limit
 from portal.okta import hook
 from portal.web import errors
 from portal.web.errors import Problem
+from portal.web.guessing import limit_wrong_secrets
 
 bp = Blueprint("okta", __name__)
 
@@ -20,6 +21,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     errors.dialect(app, "/okta/events", _in_json)
     limit(app, "okta.hook", "rate_limit_okta_events")
+    limit_wrong_secrets(app, "okta.hook")
 
 
 def _in_json(problem: Problem) -> tuple[dict[str, str], int, dict[str, str]]:

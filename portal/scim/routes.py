@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask
 from flask_wtf.csrf import CSRFProtect
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +14,7 @@ from portal.scim.entrance import admitted
 from portal.scim.group_views import Groups, OneGroup
 from portal.scim.schemas import BASE
 from portal.scim.user_views import OneUser, Users
+from portal.web.guessing import limit_wrong_secrets
 
 blueprint = Blueprint("scim", __name__)
 
@@ -53,9 +54,5 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     for name in _GUARDED:
         limit(app, f"scim.{name}", "rate_limit_scim")
-        limit(app, f"scim.{name}", "rate_limit_secret_failures", deduct_when=_is_unauthorised)
+        limit_wrong_secrets(app, f"scim.{name}")
     limit(app, "scim.config", "rate_limit_scim")
-
-
-def _is_unauthorised(response: Response) -> bool:
-    return response.status_code == 401

@@ -1,9 +1,9 @@
 """The address of this room."""
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask
 
-from portal.extensions import limit
 from portal.watch import exposition
+from portal.web.guessing import limit_wrong_secrets
 
 blueprint = Blueprint("watch", __name__)
 blueprint.add_url_rule(
@@ -14,8 +14,4 @@ blueprint.add_url_rule(
 def init_app(app: Flask) -> None:
     """Register the address and its limit on guessing."""
     app.register_blueprint(blueprint)
-    limit(app, "watch.metrics", "rate_limit_secret_failures", deduct_when=_is_unauthorised)
-
-
-def _is_unauthorised(response: Response) -> bool:
-    return response.status_code == 401
+    limit_wrong_secrets(app, "watch.metrics")

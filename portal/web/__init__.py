@@ -11,7 +11,7 @@ above it imports it for anything but pages.
 
 from flask import Flask
 
-from portal.web import errors, filters, headers, intake, journeys
+from portal.web import errors, filters, guessing, headers, intake, journeys
 from portal.web.filters import Branding
 
 __all__ = ["Branding", "errors", "filters", "headers", "init_app", "journeys"]
@@ -32,3 +32,4 @@ def init_app(app: Flask, branding: Branding | None = None) -> None:
     filters.init_app(app, branding)
     errors.init_app(app)
     journeys.init_app(app)
+    guessing.init_app(app)

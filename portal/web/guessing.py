@@ -1,0 +1,66 @@
+"""The limit on wrong secrets: whoever guesses is slowed down, and whoever knows is never kept waiting.
+
+An address is no person here. All of Okta's customers call from the same addresses, so a stranger there could
+use up what an address may get wrong; if that closed the door to right secrets too, it would lock out honest
+clients. Secrets have 128 bits and more: the limit makes guessing seen and slow, and protects no weak secret.
+"""
+
+import logging
+
+from flask import Flask, Response, current_app, request
+from flask_limiter import Limiter
+from limits import parse
+from limits.strategies import FixedWindowRateLimiter, RateLimiter
+from werkzeug.exceptions import TooManyRequests
+
+from portal import clock
+from portal.counters import ProcessStorage
+from portal.extensions import client_address, settings
+
+log = logging.getLogger(__name__)
+
+_SETTING = "rate_limit_secret_failures"
+_GUARDED = "portal.wrong_secrets"
+_IN_THIS_PROCESS = "portal.wrong_secrets.counts"
+
+
+def init_app(app: Flask) -> None:
+    """Register the limit, after the headers of every response: a refusal of ours has them too."""
+    app.extensions[_IN_THIS_PROCESS] = FixedWindowRateLimiter(ProcessStorage())
+    app.after_request(_refuse_what_is_too_much)
+
+
+def limit_wrong_secrets(app: Flask, endpoint: str) -> None:
+    """Let an address bring so many wrong secrets to ``endpoint`` as the settings say.
+
+    They are counted together with those it brought elsewhere in the portal. A 401 beyond them becomes a 429
+    with ``Retry-After`` (RFC 6585 section 4); any other answer stays as it is.
+    """
+    app.extensions.setdefault(_GUARDED, set()).add(endpoint)
+    app.extensions["portal.limits"].setdefault(endpoint, []).append(_SETTING)
+
+
+def _refuse_what_is_too_much(response: Response) -> Response:
+    if response.status_code != 401 or request.endpoint not in current_app.extensions.get(_GUARDED, ()):
+        return response
+    counts, place = _counts(), ("wrong-secrets", client_address())
+    rate = parse(getattr(settings(), _SETTING))
+    try:
+        if counts.hit(rate, *place):
+            return response
+        again = counts.get_window_stats(rate, *place).reset_time
+    except counts.storage.base_exceptions as error:
+        # The secret was refused; only the count is lost. The other limits fall back to memory by themselves.
+        log.warning("wrong secrets are not counted", extra={"kind": type(error).__name__})
+        return response
+    refusal = TooManyRequests(retry_after=max(1, int(again - clock.epoch())))
+    return current_app.make_response(current_app.handle_user_exception(refusal))
+
+
+def _counts() -> RateLimiter:
+    """Return what counts: Redis, where Flask-Limiter counts there, or this process."""
+    limiter = current_app.extensions["portal.limiter"]
+    counts: RateLimiter = (
+        limiter.limiter if isinstance(limiter, Limiter) else current_app.extensions[_IN_THIS_PROCESS]
+    )
+    return counts
