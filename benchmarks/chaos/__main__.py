@@ -8,6 +8,8 @@ import argparse
 import asyncio
 import os
 import random  # noqa: TID251 - a seeded order, which is the same each time
+import resource
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -41,6 +43,9 @@ _PERFORMANCE = Path("docs/performance.md")
 def main() -> None:
     """Run it, print the verdict, and leave with 1 if something is not as it must be."""
     given = _arguments()
+    # As the systemd service has it; everything that is started inherits it.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard) if hard > 0 else 8192, hard))
     try:
         verdict = asyncio.run(_run(given))
     except pytest.skip.Exception as missing:
@@ -66,6 +71,8 @@ async def _run(given: argparse.Namespace) -> Verdict:
         run = Run(running, verifeye, receiver, given.minute)
         await run.prepare()
         verdict = await run.through(_order(given.seed, given.minutes, given.only))
+    if not verdict.is_broken:
+        shutil.rmtree(folder)
     await verifeye.stop()
     await receiver.stop()
     return verdict
