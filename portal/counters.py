@@ -1,13 +1,21 @@
 """Counting calls in the process's own memory, for rate limits without Redis.
 
 The storage that comes with ``limits`` starts a thread for nearly every call it counts, to drop what has
-expired; here that is done while counting, once in a while.
+expired; here that is done while counting, once in a while. And the limits are held here without
+Flask-Limiter, whose work for a request costs more than reading its form: it is for the shared count, which
+waits for Redis anyway.
 """
 
 import threading
-from typing import Any
+from collections.abc import Callable, Collection
+from functools import lru_cache, wraps
+from typing import Any, NamedTuple
 
+from flask import Response, g, request
+from limits import RateLimitItem, parse_many
 from limits.storage import Storage
+from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
 
 from portal import clock
 
@@ -71,3 +79,68 @@ class ProcessStorage(Storage):
     def _sweep(self, now: float) -> None:
         self._until_sweep = max(_SWEEP_EVERY, len(self._windows))
         self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
+
+
+class _Deduction(NamedTuple):
+    key: str
+    seconds: int
+    when: Callable[[Response], bool]
+
+
+class ProcessLimits:
+    """Holds rate limits on views, counted in this process alone: fixed windows, as Flask-Limiter has them."""
+
+    def __init__(self) -> None:
+        self._storage = ProcessStorage()
+        #: For what is counted elsewhere than at a view's door; Flask-Limiter has it by the same name.
+        self.limiter = FixedWindowRateLimiter(self._storage)
+
+    def limit(
+        self,
+        view: Callable[..., Any],
+        name: str,
+        rate: Callable[[], str],
+        *,
+        key_func: Callable[[], str],
+        methods: Collection[str] | None = None,
+        deduct_when: Callable[[Response], bool] | None = None,
+    ) -> Callable[..., Any]:
+        """Return ``view`` behind a limit that is counted under ``name`` for each key.
+
+        ``rate`` returns the limit as the settings write it ("30 per minute"). With ``deduct_when``, a call
+        counts only if that says so of its answer. The view raises ``TooManyRequests``, which says when to
+        come back (RFC 6585 section 4).
+        """
+
+        @wraps(view)
+        def limited(*arguments: Any, **values: Any) -> Any:
+            if methods is None or request.method in methods:
+                for item in _parsed(rate()):
+                    self._admit(f"{name}/{key_func()}/{item.amount}", item, deduct_when)
+            return view(*arguments, **values)
+
+        return limited
+
+    def deduct(self, response: Response) -> Response:
+        """Count what is counted by its answer; to be called after a request."""
+        pending: list[_Deduction] = g.get("deductions", [])
+        for deduction in pending:
+            if deduction.when(response):
+                self._storage.incr(deduction.key, deduction.seconds)
+        return response
+
+    def _admit(self, key: str, item: RateLimitItem, when: Callable[[Response], bool] | None) -> None:
+        seconds = item.get_expiry()
+        if when is None:
+            exceeded = self._storage.incr(key, seconds) > item.amount
+        else:
+            exceeded = self._storage.get(key) >= item.amount
+            g.setdefault("deductions", []).append(_Deduction(key, seconds, when))
+        if exceeded:
+            left = self._storage.get_expiry(key) - clock.now().timestamp()
+            raise TooManyRequests(retry_after=max(1, int(left)))
+
+
+@lru_cache(maxsize=64)
+def _parsed(rate: str) -> tuple[RateLimitItem, ...]:
+    return tuple(parse_many(rate))

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Engine,
     Executable,
     MetaData,
-    Row,
     Table,
     event,
     make_url,
@@ -30,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
 from portal import clock
-from portal.counters import ProcessStorage
+from portal.counters import ProcessLimits
 from portal.credentials import Vault
 from portal.settings import Settings
 
@@ -105,14 +104,10 @@ def execute(statement: Executable, values: Mapping[str, Any]) -> CursorResult[An
     return db.session.connection().execute(statement, values)
 
 
-def at_once(statement: Executable, values: Mapping[str, Any]) -> Row[Any] | None:
-    """Run one ``statement`` that is a transaction by itself, outside the current one; return its first row.
-
-    BEGIN and COMMIT would each be a round trip to PostgreSQL. Must not be used where something of the
-    current transaction has to stand or fall with it.
-    """
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return connection.execute(statement, values).first()
+def commit() -> None:
+    """Commit what the current session did; a request that needed none makes none for it."""
+    if db.session.registry.has():
+        db.session.commit()
 
 
 def client_address() -> str:
@@ -121,13 +116,24 @@ def client_address() -> str:
 
 
 def limit(app: Flask, endpoint: str, setting: str, **options: Any) -> None:
-    """Put the rate limit of the setting ``setting`` on ``endpoint``; options as Flask-Limiter has them."""
+    """Put the rate limit of the setting ``setting`` on ``endpoint``.
+
+    Options are Flask-Limiter's ``key_func``, ``methods`` and ``deduct_when``.
+    """
     limits: list[str] = app.extensions["portal.limits"].setdefault(endpoint, [])
     views: dict[str, Any] = app.view_functions
-    if not limits:
-        views[endpoint] = _named_after(endpoint, views[endpoint])
-    rate = app.extensions["portal.limiter"].limit(lambda: str(getattr(settings(), setting)), **options)
-    views[endpoint] = rate(views[endpoint])
+    options.setdefault("key_func", client_address)
+
+    def rate() -> str:
+        return str(getattr(settings(), setting))
+
+    limiter = app.extensions["portal.limiter"]
+    if isinstance(limiter, ProcessLimits):
+        views[endpoint] = limiter.limit(views[endpoint], f"{endpoint}/{setting}", rate, **options)
+    else:
+        if not limits:
+            views[endpoint] = _named_after(endpoint, views[endpoint])
+        views[endpoint] = limiter.limit(rate, **options)(views[endpoint])
     limits.append(setting)
 
 
@@ -172,18 +178,9 @@ def init_app(app: Flask, configured: Settings) -> None:
     app.extensions["portal.vault"] = Vault(configured.encryption_key)
     app.config["SQLALCHEMY_DATABASE_URI"] = configured.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(configured)
-    app.config["RATELIMIT_STORAGE_URI"] = _storage_uri(configured)
-    app.config["RATELIMIT_STORAGE_OPTIONS"] = _rate_limit_options(configured)
-    app.config["RATELIMIT_SWALLOW_ERRORS"] = True
-    app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = not configured.rate_limit_storage.startswith(
-        "memory"
-    )
     db.init_app(app)
     app.teardown_appcontext(_leave_the_session)
-    # One limiter for each application: it remembers every view it was ever put on.
-    app.extensions["portal.limiter"] = Limiter(client_address, app=app, default_limits=[])
-    app.extensions["portal.limits"] = {}
-    app.after_request(_say_when_to_come_back)
+    _count_calls(app, configured)
     with app.app_context():
         _prepare_engine(db.engine, configured)
 
@@ -201,22 +198,30 @@ def _leave_the_session(_error: BaseException | None) -> None:
         log.warning("database gone at the end of a request", extra={"kind": type(error).__name__})
 
 
-def _storage_uri(configured: Settings) -> str:
-    """Return where the limiter counts; in memory, by our own storage."""
-    chosen = configured.rate_limit_storage
-    return f"{ProcessStorage.STORAGE_SCHEME[0]}://" if chosen.startswith("memory") else chosen
-
-
-def _rate_limit_options(configured: Settings) -> dict[str, Any]:
+def _count_calls(app: Flask, configured: Settings) -> None:
+    """Make ready what counts calls for rate limits: this process alone, or Flask-Limiter in a Redis."""
+    app.extensions["portal.limits"] = {}
     if configured.rate_limit_storage.startswith("memory"):
-        return {}
+        limits = app.extensions["portal.limiter"] = ProcessLimits()
+        app.after_request(limits.deduct)
+        return
     # Here and not above: redis takes long to import, and imports OpenTelemetry wherever that is installed.
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
+    app.config["RATELIMIT_STORAGE_URI"] = configured.rate_limit_storage
     # A request waits this long for a Redis that is away, once: the limiter then counts in memory and looks
     # again after one second, two, four and so on. The one retry is for a connection of before a restart.
-    return {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": Retry(NoBackoff(), 1)}
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {
+        "socket_connect_timeout": 0.25,
+        "socket_timeout": 0.25,
+        "retry": Retry(NoBackoff(), 1),
+    }
+    app.config["RATELIMIT_SWALLOW_ERRORS"] = True
+    app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = True
+    # One limiter for each application: it remembers every view it was ever put on.
+    app.extensions["portal.limiter"] = Limiter(client_address, app=app, default_limits=[])
+    app.after_request(_say_when_to_come_back)
 
 
 def _engine_options(configured: Settings) -> dict[str, Any]:

@@ -43,14 +43,14 @@ def record(
     tell(event, reference=reference, client_id=client_id, user_id=user_id, **fields)
 
 
-def recording(*, reference: Any, client_id: Any, user_id: Any, source: FromClause) -> Insert:
-    """Return the part of a statement that records an event for each row of ``source``.
+def recording(*, reference: Any, client_id: Any, user_id: Any, source: FromClause | None = None) -> Insert:
+    """Return a statement, or a part of one, that records an event for each row of ``source``, or once.
 
-    For databases where one statement may write several tables. Bind ``now``, ``event`` (the label) and
+    For statements that are prepared (``portal.statements``). Bind ``now``, ``event`` (the label) and
     ``fields``; :func:`tell` does the rest once the statement is committed.
     """
     columns = (literal_of("now"), literal_of("event"), reference, client_id, user_id, literal_of("fields"))
-    rows = select(*columns).select_from(source)
+    rows = select(*columns) if source is None else select(*columns).select_from(source)
     return insert(_T).from_select(["at", "event", "reference", "client_id", "user_id", "fields"], rows)
 
 

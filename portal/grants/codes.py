@@ -1,10 +1,11 @@
 """Authorization codes and access tokens."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, exists, insert, select, update
 
 from portal import clock, credentials
 from portal.extensions import db, execute, rows_touched, table_of
@@ -140,38 +141,39 @@ def redeem(grant: Grant, *, access_token: str, access_lifetime: int) -> bool:
     return execute(_SPEND, values).rowcount == 1
 
 
-def spending(*, redirect_uri: ColumnElement[str], challenge: ColumnElement[str]) -> tuple[CTE, CTE]:
-    """Return two parts of a statement: the code that may be spent, and the UPDATE that spends it.
+def acceptable(
+    *, redirect_uri: ColumnElement[str], challenge: ColumnElement[str]
+) -> list[ColumnElement[bool]]:
+    """Return what must hold for a code to be spent at once by a request that proves everything.
 
-    For databases where one statement may write several tables. Bind ``presented`` (the code's digest),
-    ``client``, ``now``, ``token`` (the access token's digest) and ``until``. What the request must prove is
-    part of the condition, so that nothing is spent for a request that is refused; a code that confirms an
-    enrolment or belongs to somebody whose factor is held back is not found here.
+    Bind ``presented`` (the code's digest), ``client`` and ``now``. A code that confirms an enrolment or
+    belongs to somebody whose factor is held back is not found so.
     """
-    presented = (
-        select(*_GRANT_COLUMNS)
-        .where(
-            _T.c.code_digest == bindparam("presented"),
-            _T.c.client_id == bindparam("client"),
-            _T.c.redirect_uri == redirect_uri,
-            _T.c.code_challenge.is_not_distinct_from(challenge),
-            _T.c.redeemed_at.is_(None),
-            _T.c.revoked_at.is_(None),
-            _T.c.expires_at > bindparam("now"),
-            _T.c.confirms_enrolment.is_(None),
-            exists().where(_USERS.c.id == _T.c.user_id, _USERS.c.status == UserStatus.ACTIVE.value),
-        )
-        .with_for_update()
-        .cte("presented_code")
-    )
-    spent = (
-        update(_T)
-        .where(_T.c.code_digest == presented.c.code_digest)
-        .values(**_SPENT)
-        .returning(_T.c.journey_id)
-        .cte("spent_code")
-    )
-    return presented, spent
+    return [
+        _T.c.code_digest == bindparam("presented"),
+        _T.c.client_id == bindparam("client"),
+        _T.c.redirect_uri == redirect_uri,
+        _T.c.code_challenge.is_not_distinct_from(challenge),
+        _T.c.redeemed_at.is_(None),
+        _T.c.revoked_at.is_(None),
+        _T.c.expires_at > bindparam("now"),
+        _T.c.confirms_enrolment.is_(None),
+        exists().where(_USERS.c.id == _T.c.user_id, _USERS.c.status == UserStatus.ACTIVE.value),
+    ]
+
+
+def presenting(conditions: Iterable[ColumnElement[bool]]) -> Select[Any]:
+    """Return the statement that finds the code for which ``conditions`` hold; :func:`grant_of` reads it."""
+    return select(*_GRANT_COLUMNS).where(*conditions)
+
+
+def spending(*conditions: ColumnElement[bool]) -> Update:
+    """Return the UPDATE that spends the code for which ``conditions`` hold.
+
+    Bind ``now``, ``token`` (the access token's digest) and ``until``. The conditions are those of
+    :func:`acceptable`, so that nothing is spent for a request that is refused, or name a row locked by them.
+    """
+    return update(_T).where(*conditions).values(**_SPENT)
 
 
 def grant_of(row: Any) -> Grant:

@@ -1,22 +1,24 @@
-"""Redeeming a code in one statement, where the database can: spent, journey ended, event recorded.
+"""Redeeming a code at once: spent, journey ended, event recorded, committed, before anything is signed.
 
 PostgreSQL writes several tables in one statement, and a statement by itself is a transaction: one round trip
-and one durable commit, instead of seven and one. SQLite cannot, and does not need it, because it is no round
-trip away; there, and for the rarer codes that confirm an enrolment, the same moves are made one by one.
-Each part of the statement is its own room's.
+and one durable commit, instead of seven and one. SQLite makes the same moves one by one in one transaction,
+because it is no round trip away. The rarer codes that confirm an enrolment go the long way on both. Each part
+of the statements is its own room's.
 """
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, String, bindparam, select, true
+from sqlalchemy import ColumnElement, Select, String, bindparam, select, true
 
 from portal import clock, credentials
 from portal.audit import log
 from portal.audit.events import Event
-from portal.extensions import at_once, db
+from portal.extensions import db
 from portal.grants import codes
 from portal.grants.codes import Grant
 from portal.journey import lifecycle
+from portal.models import AuthorizationGrant
+from portal.statements import Prepared, Row, single_statement, transaction
 
 
 class Redeemed(NamedTuple):
@@ -41,8 +43,6 @@ def redeem_at_once(
     ``code_challenge`` is what the request's verifier hashes to, ``kid`` the key that is going to sign. What
     is not redeemed here has to go the long way, which also finds out why.
     """
-    if db.engine.dialect.name != "postgresql":
-        return None
     values = {
         "presented": credentials.digest(code),
         "client": client_id,
@@ -54,10 +54,10 @@ def redeem_at_once(
         "event": Event.JOURNEY_REDEEMED.label,
         "fields": {"kid": kid},
     }
-    row = at_once(_STATEMENT, values)
+    row = _in_one_statement(values) if db.engine.dialect.name == "postgresql" else _step_by_step(values)
     if row is None:
         return None
-    found = Redeemed(codes.grant_of(row._mapping), row.reference)
+    found = Redeemed(codes.grant_of(row), row["reference"])
     log.tell(
         Event.JOURNEY_REDEEMED,
         reference=found.reference,
@@ -68,11 +68,33 @@ def redeem_at_once(
     return found
 
 
-_REDIRECT, _CHALLENGE = bindparam("redirect", type_=String()), bindparam("challenge", type_=String())
+def _in_one_statement(values: dict[str, Any]) -> Row | None:
+    with single_statement(db.engine) as database:
+        return database.first(_STATEMENT, values)
+
+
+def _step_by_step(values: dict[str, Any]) -> Row | None:
+    with transaction(db.engine) as database:
+        presented = database.first(_PRESENTED, values)
+        # The UPDATE repeats every condition: somebody may come between the two.
+        if presented is None or database.touch(_SPENT, values) != 1:
+            return None
+        ended = database.first(_ENDED, {**values, "journey": presented["journey_id"]})
+        presented["reference"] = ended["reference"] if ended is not None else None
+        whose = {name: presented[name] for name in ("reference", "client_id", "user_id")}
+        database.touch(_RECORDED, {**values, **whose})
+        return presented
+
+
+_ACCEPTABLE: list[ColumnElement[bool]] = codes.acceptable(
+    redirect_uri=bindparam("redirect", type_=String()), challenge=bindparam("challenge", type_=String())
+)
 
 
 def _statement() -> Select[Any]:
-    presented, spent = codes.spending(redirect_uri=_REDIRECT, challenge=_CHALLENGE)
+    presented = codes.presenting(_ACCEPTABLE).with_for_update().cte("presented_code")
+    code_digest, journey_id = AuthorizationGrant.code_digest, AuthorizationGrant.journey_id
+    spent = codes.spending(code_digest == presented.c.code_digest).returning(journey_id).cte("spent_code")
     ended = lifecycle.redeeming(spent.c.journey_id).cte("ended_journey")
     both = presented.outerjoin(ended, true())
     recorded = log.recording(
@@ -84,4 +106,14 @@ def _statement() -> Select[Any]:
     return select(presented, ended.c.reference).select_from(both).add_cte(spent, recorded)
 
 
-_STATEMENT = _statement()
+_STATEMENT = Prepared(_statement())
+_PRESENTED = Prepared(codes.presenting(_ACCEPTABLE))
+_SPENT = Prepared(codes.spending(*_ACCEPTABLE))
+_ENDED = Prepared(lifecycle.redeeming(bindparam("journey", type_=String())))
+_RECORDED = Prepared(
+    log.recording(
+        reference=bindparam("reference", type_=String()),
+        client_id=bindparam("client_id", type_=String()),
+        user_id=bindparam("user_id", type_=String()),
+    )
+)

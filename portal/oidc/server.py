@@ -15,11 +15,12 @@ from urllib.parse import unquote_plus
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import InvalidClientError, OAuth2Request
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge, create_s256_code_challenge
 from authlib.oauth2.rfc7636.challenge import CODE_VERIFIER_PATTERN
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
@@ -34,6 +35,7 @@ from portal.journey import lifecycle
 from portal.oidc import clients, redemption
 from portal.oidc.client_keys import KeysUnavailable, public_keys
 from portal.oidc.clients import AUTH_METHODS, ClientView
+from portal.oidc.parameters import Parameters
 from portal.oidc.profiles import ASYMMETRIC_ALGS
 from portal.oidc.redemption import Redeemed
 from portal.oidc.request import audiences
@@ -53,6 +55,24 @@ class _Person(NamedTuple):
     id: str | None
 
 
+class AsReceived(OAuth2Request):
+    """A request as Authlib sees it: the parameters that were read and found acceptable, and no others.
+
+    Authlib's own would read the body a second time, and would take a parameter from the query as well.
+    """
+
+    def __init__(self, received: Parameters) -> None:
+        # Authlib refuses plain http but on loopback, by scheme and host; it needs no more of the address.
+        super().__init__(request.method, f"{request.scheme}://{request.host}/", headers=request.headers)
+        self._received = received.values
+        self.payload = BasicOAuth2Payload(self._received)
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The parameters of the body."""
+        return self._received
+
+
 class PortalServer(AuthorizationServer):
     """Authlib's server on the portal's clients and grants."""
 
@@ -63,6 +83,10 @@ class PortalServer(AuthorizationServer):
         self.register_client_auth_method("private_key_jwt", _ClientAssertion())
         self.register_grant(_CodeGrant, [_S256Challenge(required=False), _sign_id_token])
         self.register_endpoint(_Revocation)
+
+    def create_oauth2_request(self, request: Parameters) -> OAuth2Request:
+        """Return Authlib's view of the parameters that an endpoint has read."""
+        return AsReceived(request)
 
     def authenticate_client(
         self, request: OAuth2Request, methods: list[str], endpoint: str = "token"

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from portal.audit.events import Event
 from portal.audit.log import record
-from portal.extensions import db
+from portal.extensions import commit, db
 from portal.oidc import parameters, server
 from portal.oidc.errors import CHALLENGE, MachineError
 from portal.oidc.parameters import Parameters, Unreadable
@@ -20,14 +20,15 @@ def token() -> Response:
         raise MachineError("invalid_request", "The parameter grant_type is missing.")
     if received.get("grant_type") not in GRANT_TYPES:
         raise MachineError("unsupported_grant_type", "Only the authorization_code grant is offered.")
-    return _settled(server.current().create_token_response())
+    return _settled(server.current().create_token_response(received))
 
 
 def revoke() -> Response:
     """Revoke an access token of the client that asks."""
-    if received_form().get("token") is None:
+    received = received_form()
+    if received.get("token") is None:
         raise MachineError("invalid_request", "The parameter token is missing.")
-    return _settled(server.current().create_endpoint_response("revocation"))
+    return _settled(server.current().create_endpoint_response("revocation", received))
 
 
 def received_form() -> Parameters:
@@ -62,7 +63,7 @@ def acceptable(received: Parameters) -> Parameters:
 def _settled(response: Response) -> Response:
     """Commit what happened and forbid caching, whatever the answer (RFC 6749 section 5.1)."""
     if response.status_code < 400:
-        db.session.commit()
+        commit()
     else:
         db.session.rollback()
         _note_failure(response)

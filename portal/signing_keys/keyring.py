@@ -1,14 +1,16 @@
 """Making, finding, rotating and retiring signing keys."""
 
+import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
 from flask import current_app
-from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 from sqlalchemy import or_, select
 
 from portal import clock
@@ -23,6 +25,7 @@ REFRESH_SECONDS = 5
 SHORTEST_PUBLISH_AHEAD = 2 * REFRESH_SECONDS
 
 _EXTENSION = "portal.signing_keys"
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _Key = RSAKey | ECKey | OKPKey
 
 
@@ -44,8 +47,26 @@ class Signer:
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Return ``claims`` as a signed JWT with ``kid`` and ``alg`` in its header (compact form)."""
-        header = {"alg": self.alg, "kid": self.kid, "typ": "JWT"}
-        return jwt.encode(header, claims, self.key, algorithms=[self.alg])
+        signed = f"{self._header}.{_segment(claims)}"
+        signature: bytes = self._algorithm.sign(signed.encode("ascii"), self.key)
+        return f"{signed}.{_base64url(signature)}"
+
+    @cached_property
+    def _header(self) -> str:
+        return _segment({"alg": self.alg, "kid": self.kid, "typ": "JWT"})
+
+    @cached_property
+    def _algorithm(self) -> Any:
+        return JWSRegistry(algorithms=[self.alg]).get_alg(self.alg)
+
+
+def _segment(part: dict[str, Any]) -> str:
+    return _base64url(_JSON.encode(part).encode())
+
+
+def _base64url(raw: bytes) -> str:
+    """Encode as RFC 7515 section 2 has it: without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
 class _Ring:

@@ -24,6 +24,11 @@ _DENIED_FEATURES = (
 _DENIED = ", ".join(f"{feature}=()" for feature in _DENIED_FEATURES)
 
 _ONE_YEAR = 31_536_000
+#: For an answer that has no script and no form that leads elsewhere, such as every answer in JSON.
+_STRICTEST_POLICY = (
+    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 def init_app(app: Flask) -> None:
@@ -90,6 +95,8 @@ def allow_camera_query() -> str:
 
 
 def _content_security_policy() -> str:
+    if "csp_nonce" not in g and "form_action" not in g:
+        return _STRICTEST_POLICY
     script = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else "'none'"
     form = " ".join(["'self'", *sorted(g.get("form_action", ()))])
     return (
