@@ -32,8 +32,8 @@ lint: setup ## Check style, types and the direction of imports
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 
-bench: setup ## Measure the hot paths
-	$(PYTHON) -m benchmarks.run
+bench: setup ## Measure the portal beside its peers (ARGS="--quick", "--only …"; docs/performance.md)
+	$(PYTHON) -m benchmarks.run $(ARGS)
 
 CHAOS_MINUTES ?= 30
 
@@ -57,5 +57,5 @@ lock: setup ## Write the lock files anew from pyproject.toml
 	@tests/machine/lock.sh
 
 clean: ## Remove everything that the commands above made
-	rm -rf .venv .venv-fuzz .fuzz .schemathesis sbom.json .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis tests/interop/node_modules
+	rm -rf .venv .venv-fuzz .fuzz .bench .schemathesis sbom.json .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis tests/interop/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,178 +1,276 @@
-"""Measures the portal as it runs in production: gunicorn, its own settings, a durable database.
+"""``make bench``: the portal and its peers beside each other, on the same work, in the same run.
 
-``make bench`` runs it on SQLite; give ``--database postgresql+psycopg://…`` for another (an empty database:
-its tables are made and dropped). ``wrk`` (Debian's package) makes the load, on a core of its own where
-there are two. Each figure is the median of several short runs, with the spread beside it; the ceilings
-below (signatures, commits) were measured in the same minute on the same machine.
+Servers and their databases run on the first core, what makes the load and stands in for VerifEye on the
+second. Everything is started first; then each round measures every contender once, so that whatever else the
+machine does meets all of them alike. Figures are medians of the rounds.
 """
 
 import argparse
 import os
-import re
+import shlex
 import shutil
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from flask import Flask
+from benchmarks import ceilings, databases, machine, measures, stage, table
+from benchmarks.contenders import Contender
+from benchmarks.load.walkers import walk_for
+from benchmarks.measures import Load
+from benchmarks.peers.installing import NotInstalled
+from benchmarks.peers.others import DjangoOauthToolkit, OidcProvider, PlainAuthlib
+from benchmarks.portal import TOP, Portal, PortalAskingVerifEye
+from benchmarks.processes import LOAD_CORE, NotReady, Program, cores_are_apart, free_port
+from benchmarks.table import Report
 
-from benchmarks import stage
-
-TOP = Path(__file__).resolve().parent.parent
-PORT = int(os.environ.get("BENCH_PORT", "18080"))
-ADDRESS = f"http://localhost:{PORT}"
-CODES_PER_RUN = 20_000
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one run of wrk measured: requests per second, milliseconds, and how many were not 2xx or 3xx."""
-
-    rate: float
-    p50: float
-    p99: float
-    failed: int
+#: Measured also with every program on every core.
+_FREE = (measures.TOKEN, measures.FLOW)
 
 
 def main() -> None:
-    """Run every measurement and print the table."""
+    """Run what was asked for, print the report, and end with 1 if requests failed."""
     arguments = _arguments()
+    if arguments.growth:
+        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.growth"])
     if shutil.which("wrk") is None:
         sys.exit("The load generator wrk is missing: apt-get install wrk")
-    with tempfile.TemporaryDirectory() as folder:
-        database = arguments.database or f"sqlite:///{folder}/portal.sqlite3"
-        app = stage.prepare(database, ADDRESS)
-        with _Server(database, arguments.workers):
-            _print_table(app, Path(folder), arguments)
-        stage.clear(app)
+    report = Report()
+    if (busy := machine.busy()) is not None:
+        report.warnings.append(busy)
+    with _folder() as folder, ExitStack() as stack:
+        _Suite(arguments, folder, stack, report).run()
+    text = table.rendered(report)
+    print(text)
+    if arguments.write:
+        table.write(report, arguments.write)
+    if failures := report.failures():
+        sys.exit("REQUESTS FAILED:\n" + "\n".join(failures))
 
 
-def _print_table(app: Flask, folder: Path, arguments: argparse.Namespace) -> None:
-    print(f"\n{'measurement':<34}{'per second':>12}{'spread':>10}{'p50 ms':>9}{'p99 ms':>9}{'failed':>8}")
-    for name, prepare in _measurements(app, folder).items():
-        runs = [_wrk(prepare(), arguments) for _ in range(arguments.runs)]
-        _print_row(name, runs)
-    print(f"\n{'ceiling, one thread':<34}{'per second':>12}")
-    print(f"{'RS256 ID tokens signed':<34}{stage.signatures_per_second(app):>12,.0f}")
-    print(f"{'durable commits of one row':<34}{stage.commits_per_second(app):>12,.0f}\n")
+class _Suite:
+    """One run: what is started, and the rounds."""
 
+    def __init__(self, arguments: argparse.Namespace, folder: Path, stack: ExitStack, report: Report) -> None:
+        self._given, self._folder, self._stack, self._report = arguments, folder, stack, report
+        self._programs: list[Program] = []
+        self._portals: list[Portal] = []
+        self._postgres: databases.Postgres | None = None
+        self._redis: tuple[Program, int] | None = None
+        self._fastest: dict[str, float] = {}
 
-def _measurements(app: Flask, folder: Path) -> dict[str, Callable[[], list[str]]]:
-    """Return what to hand to wrk for each measurement; codes are minted anew for each run."""
+    def run(self) -> None:
+        """Start everything, measure, and leave the report filled."""
+        _place({LOAD_CORE})
+        self._stand_in = self._started_stand_in()
+        self._load = Load(self._given.seconds, self._given.connections, self._stand_in)
+        contenders = self._started_contenders()
+        for contender in contenders:
+            self._warm_up(contender)
+        asked = [measures.SHORT[name] for name in self._given.only_measures]
+        self._rounds(contenders, asked, self._report.pinned, self._given.runs, "")
+        for contender in contenders:
+            if contender.title in self._report.startup:
+                self._report.memory[contender.title] = contender.server.memory()
+        if not self._given.pinned_only and cores_are_apart():
+            self._set_free(contenders)
+            asked = [measure for measure in asked if measure in _FREE]
+            self._rounds(contenders, asked, self._report.free, min(2, self._given.runs), "free ")
+            _place({LOAD_CORE})
+        self._report.ceilings = ceilings.of(
+            self._portals, self._folder, workers=self._given.workers,
+            seconds=self._given.seconds, connections=self._given.connections,
+        )  # fmt: skip
+        version = self._postgres.version() if self._postgres else None
+        self._report.machine = machine.facts(
+            version, f"make bench ARGS='{shlex.join(sys.argv[1:])}'".replace(" ARGS=''", "")
+        )
 
-    def token() -> list[str]:
-        codes = folder / "codes.txt"
-        codes.write_text("\n".join(stage.mint(app, CODES_PER_RUN)))
-        os.environ["BENCH_FORM"] = stage.token_form(app)
-        os.environ["BENCH_CODES"] = str(codes)
-        return ["-s", str(TOP / "benchmarks/wrk/token.lua"), f"{ADDRESS}/v1/openid/token"]
-
-    return {
-        "discovery": lambda: [f"{ADDRESS}/.well-known/openid-configuration"],
-        "JWKS": lambda: [f"{ADDRESS}/v1/openid/jwks"],
-        "authorize (a journey opened)": lambda: [stage.authorize_url(app, ADDRESS)],
-        "token (a code redeemed)": token,
-    }
-
-
-def _wrk(target: list[str], arguments: argparse.Namespace) -> Run:
-    pinned = ["taskset", "-c", "1"] if (os.cpu_count() or 1) > 1 else []
-    command = [
-        *pinned,
-        "wrk",
-        "-t1",
-        f"-c{arguments.connections}",
-        f"-d{arguments.seconds}s",
-        "--latency",
-        *target,
-    ]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    return Run(
-        rate=float(_found(r"Requests/sec:\s+([\d.]+)", out)),
-        p50=_milliseconds(_found(r"50%\s+(\S+)", out)),
-        p99=_milliseconds(_found(r"99%\s+(\S+)", out)),
-        failed=int(failed[1]) if failed else 0,
-    )
-
-
-def _print_row(name: str, runs: list[Run]) -> None:
-    rates = [run.rate for run in runs]
-    middle = statistics.median(rates)
-    spread = f"±{(max(rates) - min(rates)) / 2 / middle:.0%}"
-    p50, p99 = statistics.median(run.p50 for run in runs), statistics.median(run.p99 for run in runs)
-    print(f"{name:<34}{middle:>12,.0f}{spread:>10}{p50:>9.2f}{p99:>9.2f}{sum(run.failed for run in runs):>8}")
-
-
-def _found(pattern: str, out: str) -> str:
-    match = re.search(pattern, out)
-    if match is None:
-        sys.exit(f"wrk printed something unexpected:\n{out}")
-    return match[1]
-
-
-def _milliseconds(value: str) -> float:
-    for unit, factor in (("us", 0.001), ("ms", 1.0), ("s", 1000.0)):
-        if value.endswith(unit):
-            return float(value.removesuffix(unit)) * factor
-    return float("nan")
-
-
-class _Server:
-    """Gunicorn with the portal's own configuration, pinned to the first core beside the load."""
-
-    def __init__(self, database: str, workers: int) -> None:
-        pinned = ["taskset", "-c", "0"] if (os.cpu_count() or 1) > 1 else []
-        self._command = [
-            *pinned,
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-c",
-            "config/gunicorn.conf.py",
-            "wsgi:app",
+    def _rounds(
+        self,
+        contenders: list[Contender],
+        asked: list[str],
+        into: dict[str, dict[str, list[measures.Run]]],
+        rounds: int,
+        mode: str,
+    ) -> None:
+        work = [
+            (measure, contender)
+            for measure in asked
+            for contender in contenders
+            if measures.offers(contender, measure) and _is_worth_it(contender, measure)
         ]
-        self._environment = {
-            **os.environ,
-            **stage.environment(database, ADDRESS),
-            "WEB_CONCURRENCY": str(workers),
-            "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{PORT}",
+        for number in range(rounds):
+            for step, (measure, contender) in enumerate(work, 1):
+                fastest = self._fastest[contender.title]
+                if measure == measures.TOKEN_AT_70 and (
+                    seen := into.get(measures.TOKEN, {}).get(contender.title)
+                ):
+                    fastest = statistics.median(run.rate for run in seen)
+                run = measures.run(contender, measure, self._load, fastest=fastest)
+                if measure == measures.TOKEN:
+                    self._fastest[contender.title] = max(run.rate, self._fastest[contender.title])
+                into.setdefault(measure, {}).setdefault(contender.title, []).append(run)
+                _progress(
+                    f"{mode}round {number + 1}/{rounds}, {step}/{len(work)}: {measure}, {contender.title}: "
+                    f"{run.rate:,.0f}/s" + (f" FAILED {run.failures}" if run.failures else "")
+                )
+
+    def _started_stand_in(self) -> Program:
+        port = free_port()
+        self._verifeye = f"http://127.0.0.1:{port}"
+        program = Program(
+            [sys.executable, "-m", "benchmarks.verifeye", str(port)],
+            self._folder / "verifeye.log", core=LOAD_CORE, folder=TOP,
+        )  # fmt: skip
+        self._stack.callback(program.stop)
+        program.listening(port)
+        return program
+
+    def _started_contenders(self) -> list[Contender]:
+        started: list[Contender] = []
+        for name, start in self._all().items():
+            if not any(wanted in name for wanted in self._given.only_contenders):
+                continue
+            try:
+                made = start()
+            except (databases.Missing, NotInstalled, NotReady) as error:
+                _progress(f"skipped {name}: {error}")
+                self._report.skipped.append(f"{name}: {str(error).strip().splitlines()[-1]}")
+                continue
+            for contender in made:
+                self._stack.callback(contender.close)
+            started += made
+            self._report.startup[made[0].title] = made[0].startup
+            _progress(f"started {made[0].title} in {made[0].startup:.2f} s")
+        if not started:
+            sys.exit("There is nothing to measure.")
+        return started
+
+    def _all(self) -> dict[str, Callable[[], list[Contender]]]:
+        """Return how each contender is started, by the name it is chosen and skipped by."""
+        workers = self._given.workers
+
+        def plain(
+            kind: type[PlainAuthlib] | type[DjangoOauthToolkit], path: str
+        ) -> Callable[[], list[Contender]]:
+            return lambda: [kind(self._folder, path, workers=workers)]
+
+        def durable(
+            kind: type[PlainAuthlib] | type[DjangoOauthToolkit], name: str
+        ) -> Callable[[], list[Contender]]:
+            return lambda: [
+                kind(self._folder, self._server().new(name), workers=workers, store=self._server().program)
+            ]
+
+        return {
+            "portal-sqlite": lambda: self._portal(f"sqlite:///{self._folder}/portal.sqlite3", None),
+            "portal-postgresql": self._portal_on_postgres,
+            "oidc-provider-memory": lambda: [OidcProvider(self._folder)],
+            "oidc-provider-redis": lambda: [OidcProvider(self._folder, self._cache())],
+            "authlib-sqlite": plain(PlainAuthlib, f"sqlite:///{self._folder}/authlib.sqlite3"),
+            "authlib-postgresql": durable(PlainAuthlib, "authlib"),
+            "django-sqlite": plain(DjangoOauthToolkit, f"sqlite://{self._folder}/django.sqlite3"),
+            "django-postgresql": durable(DjangoOauthToolkit, "django"),
         }
 
-    def __enter__(self) -> None:
-        started = time.monotonic()  # noqa: TID251 - a benchmark measures real time
-        self._process = subprocess.Popen(self._command, cwd=TOP, env=self._environment)
-        while time.monotonic() - started < 30:  # noqa: TID251
-            try:
-                urllib.request.urlopen(f"{ADDRESS}/readyz", timeout=1).close()
-                print(f"ready after {time.monotonic() - started:.2f} s")  # noqa: TID251
-                return
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(0.05)  # noqa: TID251
-        self.__exit__()
-        sys.exit("The portal did not become ready.")
+    def _portal_on_postgres(self) -> list[Contender]:
+        if self._given.database:
+            return self._portal(self._given.database, None)
+        address = self._server().new("portal").replace("postgresql://", "postgresql+psycopg://")
+        return self._portal(address, self._server().program)
 
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait(30)
+    def _portal(self, url: str, store: Program | None) -> list[Contender]:
+        portal = Portal(url, self._verifeye, self._folder, workers=self._given.workers, store=store)
+        if url == self._given.database:
+            self._stack.callback(stage.clear, portal.app)
+        self._portals.append(portal)
+        return [portal, PortalAskingVerifEye(portal)]
+
+    def _server(self) -> databases.Postgres:
+        if self._postgres is None:
+            self._postgres = self._stack.enter_context(databases.postgres(self._folder))
+        return self._postgres
+
+    def _cache(self) -> tuple[Program, int]:
+        if self._redis is None:
+            self._redis = self._stack.enter_context(databases.redis(self._folder))
+        return self._redis
+
+    def _warm_up(self, contender: Contender) -> None:
+        """Let each serve for a moment, and find out roughly how many codes a run needs."""
+        failures = measures.warm_up(contender, self._load)
+        if failures:
+            self._report.warnings.append(f"{contender.title} failed before anything was measured: {failures}")
+        codes = iter(contender.codes(2000))
+        walked = walk_for(contender.origin, lambda: contender.redeem(next(codes)), seconds=1, connections=8)
+        self._fastest[contender.title] = max(20.0, len(walked.times) / walked.seconds)
+        _progress(f"{contender.title}: about {self._fastest[contender.title]:,.0f} tokens/s")
+
+    def _set_free(self, contenders: list[Contender]) -> None:
+        everywhere = set(range(os.cpu_count() or 1))
+        programs = [program for one in contenders for program in (one.server, one.store) if program]
+        for program in {id(program): program for program in [*programs, self._stand_in]}.values():
+            program.move(everywhere)
+        _place(everywhere)
+
+
+def _is_worth_it(contender: Contender, measure: str) -> bool:
+    """Say whether the figure can differ from that of the contender's other client."""
+    return not isinstance(contender, PortalAskingVerifEye) or measure in (measures.FLOW, measures.PUSHED_FLOW)
+
+
+def _place(cores: set[int]) -> None:
+    """Let this program, and what it starts without saying otherwise, run on ``cores``."""
+    if cores_are_apart():
+        os.sched_setaffinity(0, cores)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = databases.scratch()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", help="an empty database; default: a SQLite file in a temporary folder")
-    parser.add_argument("--workers", type=int, default=2)
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__.partition("\n\n")[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="two short rounds, pinned only: about two minutes"
+    )
+    parser.add_argument("--only", default="", metavar="WORDS", help=(
+        "measures and contenders, comma separated: " + ", ".join(measures.SHORT) + "; portal, oidc-provider, "
+        "authlib, django, or one of them with -sqlite, -postgresql, -memory, -redis"))  # fmt: skip
+    parser.add_argument(
+        "--database", metavar="URL", help="an empty PostgreSQL database for the portal (made and cleared)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=2, help="of each server but oidc-provider, which has one process"
+    )
     parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--runs", type=int, default=3)
-    return parser.parse_args()
+    parser.add_argument("--pinned-only", action="store_true", help="leave out the rounds with nothing pinned")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="put the figures between the marks in FILE"
+    )
+    parser.add_argument(
+        "--growth", action="store_true", help="measure how cost grows with the number of rows instead"
+    )
+    given = parser.parse_args()
+    if given.quick:
+        given.seconds, given.runs, given.pinned_only = 1, 2, True
+    words = [word for word in given.only.split(",") if word]
+    given.only_measures = [word for word in words if word in measures.SHORT] or list(measures.SHORT)
+    given.only_contenders = [word for word in words if word not in measures.SHORT] or [""]
+    return given
 
 
 if __name__ == "__main__":

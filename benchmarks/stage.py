@@ -1,7 +1,6 @@
 """What the benchmarks need in the database, and the ceilings of this machine."""
 
-import base64
-import hashlib
+import re
 import time
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -10,6 +9,8 @@ from alembic import command
 from flask import Flask
 from sqlalchemy import insert
 
+from benchmarks import relying_party
+from benchmarks.verifeye import API_KEY
 from portal import clock, credentials, settings
 from portal.app import create_app
 from portal.cli.db import configuration
@@ -20,15 +21,27 @@ from portal.models import AuthorizationGrant, ClientAssertion, MatchMode
 from portal.oidc import registration
 from portal.signing_keys import keyring
 from portal.users import directory, enrolments
-from portal.verifeye.regions import REGIONS
+from portal.verifeye.regions import REGIONS, custom_endpoints
 from portal.verifications import registry
 
-VERIFICATION = "11111111-2222-4333-8444-555555555555"
-REDIRECT_URI = "https://client.example/callback"
-VERIFIER = "bench-verifier-0123456789-0123456789-0123456789"
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-SECRET = "a-client-secret-for-the-benchmark-alone-0123456789"
-LOGIN = "amara@client.example"
+VERIFICATION = relying_party.CLIENT_ID
+#: A second configuration and client, for which VerifEye makes and checks every signature.
+ASKING_VERIFICATION = "66666666-7777-4888-8999-aaaaaaaaaaaa"
+REDIRECT_URI = relying_party.REDIRECT_URI
+VERIFIER = relying_party.VERIFIER
+CHALLENGE = relying_party.CHALLENGE
+SECRET = relying_party.CLIENT_SECRET
+#: How many people are enrolled; a start page names the account, so :data:`NUMBER` finds who it is about.
+PEOPLE = 200
+NUMBER = re.compile(rb"person-(\d+)@client\.example")
+
+
+def login(number: int) -> str:
+    """Return the login of one of the people."""
+    return f"person-{number}@client.example"
+
+
+LOGIN = login(0)
 
 
 def environment(database: str, issuer: str) -> dict[str, str]:
@@ -38,35 +51,49 @@ def environment(database: str, issuer: str) -> dict[str, str]:
         "PORTAL_ISSUER": issuer,
         "PORTAL_DATABASE_URL": database,
         "PORTAL_SQLITE_SYNCHRONOUS": "FULL",
-        "PORTAL_LOG_LEVEL": "WARNING",
+        "PORTAL_LOG_LEVEL": "INFO",
         "PORTAL_RATE_LIMIT_AUTHORIZE": "100000000 per minute",
         "PORTAL_RATE_LIMIT_TOKEN": "100000000 per minute",
         "PORTAL_RATE_LIMIT_PAGES": "100000000 per minute",
     }
 
 
-def prepare(database: str, issuer: str) -> Flask:
-    """Make tables, a key, a configuration, a client and an enrolled person; return an application on them."""
-    app = create_app(settings.load(environment(database, issuer)))
+def prepare(database: str, issuer: str, verifeye: str | None = None) -> Flask:
+    """Make tables, a key, configurations, clients and enrolled people; return an application on them.
+
+    ``verifeye`` is the origin of a stand-in for VerifEye; without one, nobody can be captured.
+    """
+    app = create_app(settings.load({**environment(database, issuer), "PORTAL_LOG_LEVEL": "WARNING"}))
+    endpoints = custom_endpoints(verifeye, verifeye) if verifeye else REGIONS["eu"]
     with app.app_context():
         with db.engine.connect() as connection:
             command.upgrade(configuration(connection), "head")
             connection.commit()
         keyring.create("RS256")
-        made = registry.add(
-            VERIFICATION, api_key="an-api-key", region=None, endpoints=REGIONS["eu"],
-            match_mode=MatchMode.MATCH, required=[], sign_locally=True,
-        )  # fmt: skip
-        registration.register(
-            "Benchmark",
-            verification_id=made.id,
-            profile="okta-factor",
-            redirect_uris=[REDIRECT_URI],
-            secret=SECRET,
-        )
-        enrolments.enrol_by_operator(directory.add(LOGIN, how="bench"), made.id)
+        people = [directory.add(login(number), how="bench") for number in range(PEOPLE)]
+        for identifier, signs_here in ((VERIFICATION, True), (ASKING_VERIFICATION, False)):
+            made = registry.add(
+                identifier, api_key=API_KEY, region=None, endpoints=endpoints,
+                match_mode=MatchMode.MATCH, required=[], sign_locally=signs_here,
+            )  # fmt: skip
+            registration.register(
+                "Benchmark",
+                verification_id=made.id,
+                profile="okta-factor",
+                redirect_uris=[REDIRECT_URI],
+                secret=SECRET,
+            )
+            for person in people:
+                enrolments.enrol_by_operator(person, made.id)
         db.session.commit()
     return app
+
+
+def let_go(app: Flask) -> None:
+    """Close the connections to the database."""
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 def clear(app: Flask) -> None:
@@ -81,21 +108,13 @@ def clear(app: Flask) -> None:
 
 def authorize_url(app: Flask, issuer: str) -> str:
     """Return an authorization request such as Okta sends."""
-    query = {
-        "client_id": VERIFICATION, "redirect_uri": REDIRECT_URI, "response_type": "code",
-        "scope": "openid profile email", "state": "0123456789abcdef", "nonce": "fedcba9876543210",
-        "login_hint": LOGIN, "code_challenge": CHALLENGE, "code_challenge_method": "S256",
-    }  # fmt: skip
+    query = relying_party.authorization(scope="openid profile email", login_hint=LOGIN)
     return f"{issuer}/v1/openid/authorize?{urlencode(query)}"
 
 
 def token_form(app: Flask) -> str:
     """Return the body of a token request up to the code."""
-    form = {
-        "grant_type": "authorization_code", "client_id": VERIFICATION, "client_secret": SECRET,
-        "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER,
-    }  # fmt: skip
-    return f"{urlencode(form)}&code="
+    return relying_party.token_form()
 
 
 def mint(app: Flask, count: int) -> list[str]:
@@ -109,10 +128,10 @@ def mint(app: Flask, count: int) -> list[str]:
             lifetime=3600, attempts_allowed=3,
         )  # fmt: skip
         made = [credentials.random_token(codes.CODE_PREFIX) for _ in range(count)]
-        claims = {"sub": user.id, "auth_time": clock.epoch(), "amr": ["face"], "nonce": "fedcba9876543210"}
+        claims = {"sub": user.id, "auth_time": clock.epoch(), "amr": ["face"], "nonce": relying_party.NONCE}
         row = {
             "journey_id": journey.id, "client_id": VERIFICATION, "user_id": user.id,
-            "redirect_uri": REDIRECT_URI, "scope": "openid profile email", "code_challenge": CHALLENGE,
+            "redirect_uri": REDIRECT_URI, "scope": relying_party.SCOPE, "code_challenge": CHALLENGE,
             "id_token_claims": claims,
             "userinfo_claims": claims, "confirms_enrolment": None, "created_at": clock.now(),
             "expires_at": clock.after(3600),

@@ -1,0 +1,5 @@
+"""The peer as gunicorn imports it."""
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
