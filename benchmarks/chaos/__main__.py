@@ -156,7 +156,7 @@ class Run:
         outside = []
         for trouble in self._ledger.troubles:
             for window in windows:
-                if window.begin <= trouble.at <= window.end:
+                if trouble.was_during(window.begin, window.end):
                     window.troubles.append(trouble)
                     break
             else:

@@ -6,13 +6,18 @@ from typing import NamedTuple
 
 
 class Trouble(NamedTuple):
-    """An answer that was no use, or none: when (seconds since the start), at which step, and what it was."""
+    """An answer that was no use, or none: when it was asked for and when it came, the step, and what it was."""
 
+    asked: float
     at: float
     step: str
     what: str
     #: A 502 to 504, or a 429, that says when to come back; or no answer from something that was killed.
     is_honest: bool
+
+    def was_during(self, begin: float, end: float) -> bool:
+        """Say whether the request was under way at any moment between the two."""
+        return self.asked <= end and begin <= self.at
 
 
 @dataclass

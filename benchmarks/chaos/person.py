@@ -77,6 +77,7 @@ class Person:
         self._world, self._login, self._number = world, login, number
         self._connections = [Connection(place) for place in world.places]
         self._cookies: dict[str, str] = {}
+        self._asked = 0.0
 
     async def sign_in(self) -> None:
         """Sign in, starting again as often as it takes, within reason."""
@@ -154,6 +155,7 @@ class Person:
     async def _open_twice(self, target: str, attempt: Attempt) -> None:
         """Open the link that gives the code in two tabs at once, by two doors if there are two."""
         tabs = [Connection(place) for place in (*self._world.places, *self._world.places)[:2]]
+        self._asked = self._world.now()
         try:
             replies = await asyncio.gather(
                 *(tab.ask("GET", target, self._headers()) for tab in tabs), return_exceptions=True
@@ -219,6 +221,7 @@ class Person:
         path = urlsplit(target).path
         for again in range(_MOST_RELOADS):
             self._world.ledger.retries += again > 0
+            self._asked = self._world.now()
             try:
                 connection = self._connections[self._world.door(method, path)]
                 reply = await connection.ask(method, target, self._headers(), body)
@@ -235,7 +238,7 @@ class Person:
 
     def _trouble(self, step: str, what: str, attempt: Attempt, *, is_honest: bool) -> None:
         attempt.troubled.append(step)
-        self._world.ledger.troubles.append(Trouble(self._world.now(), step, what, is_honest))
+        self._world.ledger.troubles.append(Trouble(self._asked, self._world.now(), step, what, is_honest))
 
     def _never(self, attempt: Attempt, words: str) -> str:
         self._world.ledger.wrongs.append(f"attempt {attempt.state} {words}")

@@ -10,7 +10,7 @@ from benchmarks.chaos.report import Verdict, Window
 
 
 def verdict(lost: int) -> Verdict:
-    window = Window("PostgreSQL killed", 8.0, 20.0, True, [Trouble(9.0, "/token", "503", True)] * 2)
+    window = Window("PostgreSQL killed", 8.0, 20.0, True, [Trouble(8.5, 9.0, "/token", "503", True)] * 2)
     held = Held("node-0", 0.0, 600.0, 60.0, 61.0, 64.0)
     findings = [Finding("codes issued", 1200), Finding("verified journeys lost", lost, 0)]
     return Verdict(30, 50.0, 35.0, [window], [], findings, [held])

@@ -71,7 +71,7 @@ class Stage:
         return [
             trouble
             for trouble in self.ledger.troubles
-            if not any(begin <= trouble.at <= end for begin, end in self.down)
+            if not any(trouble.was_during(begin, end) for begin, end in self.down)
         ]
 
 
