@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import BindParameter, FromClause, Insert, bindparam, insert, select
 
-from portal import clock, metrics
+from portal import clock, metrics, records
 from portal.audit.events import Event
-from portal.extensions import execute, table_of
+from portal.extensions import table_of
 from portal.models import AuditEvent
+from portal.statements import Prepared
 
 _log = logging.getLogger("portal.audit")
 _T = table_of(AuditEvent)
-_INSERT = insert(_T).inline()
 
 
 def record(
@@ -29,10 +29,10 @@ def record(
     lacks its reason is found out in a test and not in an incident.
     """
     _check(event, fields)
-    execute(
-        _INSERT,
+    records.touch(
+        _RECORD,
         {
-            "at": clock.now(),
+            "now": clock.now(),
             "event": event.label,
             "reference": reference,
             "client_id": client_id,
@@ -75,3 +75,12 @@ def literal_of(name: str) -> BindParameter[Any]:
 def _check(event: Event, fields: dict[str, Any]) -> None:
     if set(fields) != event.fields:
         raise ValueError(f"{event.label} carries {sorted(event.fields)}, not {sorted(fields)}")
+
+
+_RECORD = Prepared(
+    recording(
+        reference=bindparam("reference", type_=_T.c.reference.type),
+        client_id=bindparam("client_id", type_=_T.c.client_id.type),
+        user_id=bindparam("user_id", type_=_T.c.user_id.type),
+    )
+)

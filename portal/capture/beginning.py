@@ -11,11 +11,10 @@ from portal.models import (
     Enrolment,
     Journey,
     JourneyPurpose,
-    User,
     UserStatus,
     VerificationConfiguration,
 )
-from portal.users import enrolments
+from portal.users import directory, enrolments
 from portal.verifications import registry
 
 #: The profile whose question is who somebody is: a first face, whoever's, would answer nothing.
@@ -71,7 +70,7 @@ def enrolment_for(journey: Journey) -> Enrolment:
     confirmed enrolment only ``first-use`` goes on, or ``signed`` where the request that named the person
     was proven, or a journey that an invitation began. Raises :class:`NotSetUp`.
     """
-    user = db.session.get(User, journey.user_id) if journey.user_id else None
+    user = directory.find(journey.user_id) if journey.user_id else None
     if user is None:
         raise NotSetUp("unknown_account")
     if user.status != UserStatus.ACTIVE:

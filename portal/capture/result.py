@@ -8,18 +8,19 @@ server, for this journey's own configuration and identifier, counts as a pass or
 from typing import Any, NamedTuple
 
 from flask import redirect, request
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from portal import credentials
+from portal import credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.capture import spelling, wording
-from portal.extensions import db
+from portal.extensions import db, table_of
 from portal.journey import browser, lifecycle, steps
 from portal.journey.errors import JourneyExpired, JourneyOver, WrongBrowser
 from portal.models import Capture, Journey, JourneyState, VerificationConfiguration
+from portal.statements import Prepared
 from portal.users import enrolments
 from portal.verifeye.errors import VerifEyeError, VerifEyeRefused
 from portal.verifeye.identifiers import canonical
@@ -35,6 +36,10 @@ _NOT_OURS = (
     Refusal.EXTERNAL_ID_DIFFERS,
     Refusal.STATE_DIFFERS,
 )
+
+_CAPTURES = table_of(Capture)
+_NAMED_BY_STATE = Prepared(select(_CAPTURES).where(_CAPTURES.c.state_digest == bindparam("state")))
+_OF_SESSION = Prepared(select(_CAPTURES.c.id).where(_CAPTURES.c.session_id == bindparam("session")))
 
 
 class Verdict(NamedTuple):
@@ -68,16 +73,16 @@ def verify_result() -> Response:
         return _reject(rejected)
     except VerifEyeError as error:
         return _away(journey, error)
+    # Made before the commit, after which the record would be read again.
+    onward = redirect(steps.link(journey, steps.dispatcher_of(journey)), 303)
     db.session.commit()
-    return redirect(steps.link(journey, steps.dispatcher_of(journey)), 303)
+    return onward
 
 
 def _waiting_capture(returned: Returned) -> tuple[Capture, Journey]:
     """Return the capture that the one-time state names, if its journey waits for it in this very browser."""
-    capture = db.session.scalars(
-        select(Capture).where(Capture.state_digest == credentials.digest(returned.state))
-    ).first()
-    journey = db.session.get(Journey, capture.journey_id) if capture is not None else None
+    capture = records.load(Capture, _NAMED_BY_STATE, {"state": credentials.digest(returned.state)})
+    journey = lifecycle.find(capture.journey_id) if capture is not None else None
     if capture is None or journey is None:
         raise Rejected("unknown_state")
     errors.note_reference(journey.reference)
@@ -100,7 +105,7 @@ def _ask_verifeye(returned: Returned, capture: Capture, journey: Journey) -> Ver
     configuration = registry.find(journey.verification_id)
     if configuration is None:
         raise Rejected("configuration_removed", journey)
-    if db.session.scalars(select(Capture.id).where(Capture.session_id == returned.session_id)).first():
+    if records.first(_OF_SESSION, {"session": returned.session_id}) is not None:
         raise Rejected("session_replayed", journey)
     verifeye = registry.client_for(configuration)
     if not verifeye.is_valid(returned.raw):

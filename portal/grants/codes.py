@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, exists, select, update
 
-from portal import clock, credentials
+from portal import clock, credentials, records
 from portal.extensions import db, execute, rows_touched, table_of
 from portal.models import AuthorizationGrant, User, UserStatus
+from portal.statements import Prepared
 
 CODE_PREFIX = "vpc_"
 TOKEN_PREFIX = "vpa_"  # noqa: S105 - a prefix that makes a leak recognisable
@@ -53,6 +54,8 @@ class AccessToken:
 
 
 _T = table_of(AuthorizationGrant)
+_MINT = Prepared(records.adding(AuthorizationGrant))
+_BLANK: dict[str, Any] = dict.fromkeys(_T.c.keys())
 _GRANT_COLUMNS = [_T.c[name] for name in Grant.__dataclass_fields__]
 _USERS = table_of(User)
 #: What spending a code writes; ``now``, ``token`` and ``until`` are bound.
@@ -91,22 +94,22 @@ def mint(
 ) -> str:
     """Store a new code, good for ``lifetime`` seconds, and return it; only its digest is kept."""
     code = credentials.random_token(CODE_PREFIX)
-    db.session.execute(
-        insert(AuthorizationGrant).values(
-            code_digest=credentials.digest(code),
-            journey_id=journey_id,
-            client_id=client_id,
-            user_id=user_id,
-            redirect_uri=redirect_uri,
-            scope=scope,
-            code_challenge=code_challenge,
-            id_token_claims=id_token_claims,
-            userinfo_claims=userinfo_claims,
-            confirms_enrolment=confirms_enrolment,
-            created_at=clock.now(),
-            expires_at=clock.after(lifetime),
-        )
-    )
+    row = {
+        **_BLANK,
+        "code_digest": credentials.digest(code),
+        "journey_id": journey_id,
+        "client_id": client_id,
+        "user_id": user_id,
+        "redirect_uri": redirect_uri,
+        "scope": scope,
+        "code_challenge": code_challenge,
+        "id_token_claims": id_token_claims,
+        "userinfo_claims": userinfo_claims,
+        "confirms_enrolment": confirms_enrolment,
+        "created_at": clock.now(),
+        "expires_at": clock.after(lifetime),
+    }
+    records.touch(_MINT, row)
     return code
 
 

@@ -3,17 +3,31 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import String, cast, delete, insert, select, update
+from sqlalchemy import String, bindparam, cast, delete, select, update
 
-from portal import clock, credentials
-from portal.extensions import db, rows_touched
+from portal import clock, credentials, records
+from portal.extensions import db, rows_touched, table_of
 from portal.models import PushedRequest
+from portal.statements import Prepared
 
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 _LONGEST_URI = 128
 #: What a request may say about the person it asks about.
 _PERSONAL = ("login_hint", "claims", "verified_claims")
 BATCH = 1000
+
+_T = table_of(PushedRequest)
+_KEEP = Prepared(records.adding(PushedRequest))
+_FIND = Prepared(
+    select(_T.c.digest, _T.c.client_id, _T.c.parameters, _T.c.journey_id, _T.c.expires_at).where(
+        _T.c.digest == bindparam("digest")
+    )
+)
+_OPEN = Prepared(
+    update(_T)
+    .where(_T.c.digest == bindparam("request"), _T.c.journey_id.is_(None), _T.c.expires_at > bindparam("now"))
+    .values(journey_id=bindparam("journey"), parameters={})
+)
 
 
 class Pushed(NamedTuple):
@@ -29,14 +43,16 @@ class Pushed(NamedTuple):
 def keep(client_id: str, parameters: dict[str, Any], *, lifetime: int) -> str:
     """Keep checked ``parameters`` for ``lifetime`` seconds and return the request_uri (256 random bits)."""
     request_uri = credentials.random_token(REQUEST_URI_PREFIX)
-    db.session.execute(
-        insert(PushedRequest).values(
-            digest=credentials.digest(request_uri),
-            client_id=client_id,
-            parameters=parameters,
-            created_at=clock.now(),
-            expires_at=clock.after(lifetime),
-        )
+    records.touch(
+        _KEEP,
+        {
+            "digest": credentials.digest(request_uri),
+            "client_id": client_id,
+            "parameters": parameters,
+            "journey_id": None,
+            "created_at": clock.now(),
+            "expires_at": clock.after(lifetime),
+        },
     )
     return request_uri
 
@@ -45,10 +61,11 @@ def find(request_uri: str) -> Pushed | None:
     """Return what was pushed under ``request_uri``, opened or not; ``None`` if there never was such a one."""
     if not request_uri.startswith(REQUEST_URI_PREFIX) or len(request_uri) > _LONGEST_URI:
         return None
-    row = db.session.get(PushedRequest, credentials.digest(request_uri))
+    row = records.first(_FIND, {"digest": credentials.digest(request_uri)})
     if row is None:
         return None
-    return Pushed(row.digest, row.client_id, row.parameters, row.journey_id, row.expires_at > clock.now())
+    is_live = row.pop("expires_at") > clock.now()
+    return Pushed(**row, is_live=is_live)
 
 
 def open_once(pushed: Pushed, *, journey_id: str) -> bool:
@@ -56,17 +73,8 @@ def open_once(pushed: Pushed, *, journey_id: str) -> bool:
 
     What it holds about a person moves into the journey and is removed here.
     """
-    opened = db.session.execute(
-        update(PushedRequest)
-        .where(
-            PushedRequest.digest == pushed.digest,
-            PushedRequest.journey_id.is_(None),
-            PushedRequest.expires_at > clock.now(),
-        )
-        .values(journey_id=journey_id, parameters={})
-        .execution_options(synchronize_session=False)
-    )
-    return rows_touched(opened) == 1
+    values = {"request": pushed.digest, "journey": journey_id, "now": clock.now()}
+    return records.touch(_OPEN, values) == 1
 
 
 def forget(names: Callable[[str], bool]) -> None:

@@ -28,12 +28,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, select, update
+from sqlalchemy import ColumnElement, bindparam, case, literal, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from portal import clock, credentials, metrics
+from portal import clock, credentials, metrics, records
 from portal.extensions import db, execute, rows_touched, table_of
 from portal.models import Capture, Journey, JourneyPurpose, JourneyState
+from portal.statements import Prepared
 
 S = JourneyState
 
@@ -61,6 +62,82 @@ def redeeming(journey_id: ColumnElement[str]) -> ReturningUpdate[Any]:
 
 
 _REDEEM = redeeming(bindparam("journey"))
+_FIND = Prepared(select(_T).where(_T.c.id == bindparam("journey")))
+_OPEN = Prepared(records.adding(Journey))
+_BLANK: dict[str, Any] = dict.fromkeys(_T.c.keys())
+_GIVE_LINK = Prepared(records.adding(Capture))
+_CAPTURES = table_of(Capture)
+_CLOSE_CAPTURE = Prepared(
+    update(_CAPTURES)
+    .where(
+        _CAPTURES.c.id == bindparam("capture"),
+        _CAPTURES.c.ended_at.is_(None),
+        _CAPTURES.c.expires_at > bindparam("now"),
+    )
+    .values(
+        ended_at=bindparam("now"),
+        session_id=bindparam("session"),
+        passed=bindparam("outcome"),
+        reason=bindparam("why"),
+    )
+)
+
+
+def _moving(
+    states: Iterable[JourneyState],
+    *conditions: ColumnElement[bool],
+    to: JourneyState | ColumnElement[str] | None = None,
+    given: Iterable[str] = (),
+    **values: Any,
+) -> Prepared:
+    """Return the statement of a move out of one of ``states`` where ``conditions`` hold; it gives the record.
+
+    Bind ``journey``, ``now``, and ``new_…`` for each column of ``given``. An expired journey makes no move.
+    """
+    values |= {name: bindparam(f"new_{name}", type_=_T.c[name].type) for name in given}
+    if to is not None:
+        values["state"] = to.value if isinstance(to, JourneyState) else to
+    return Prepared(
+        update(_T)
+        .where(
+            _T.c.id == bindparam("journey"),
+            _T.c.state.in_([literal(state.value, _T.c.state.type) for state in states]),
+            _T.c.expires_at > bindparam("now"),
+            *conditions,
+        )
+        .values(**values)
+        .returning(_T)
+    )
+
+
+_ON = {"turn": _T.c.turn + 1}
+_MAY_BEGIN = (
+    _T.c.attempts < _T.c.attempts_allowed,
+    _T.c.links < _T.c.attempts_allowed * LINKS_PER_ATTEMPT,
+)
+_USED_UP = _T.c.attempts + 1 >= _T.c.attempts_allowed
+_OPENED = (S.OPEN, S.CAPTURING)
+_IDENTIFY = _moving([S.OPEN], _T.c.account.is_(None), given=("user_id", "account"), **_ON)
+_BEGIN_CAPTURE = _moving(_OPENED, *_MAY_BEGIN, to=S.CAPTURING, links=_T.c.links + 1, refusal=None, **_ON)
+_ACCEPT = _moving([S.CAPTURING], to=S.VERIFIED, given=("enrolment_id", "verified_at"), refusal=None, **_ON)
+_DECLINE = _moving(
+    [S.CAPTURING],
+    to=case((_USED_UP, S.REFUSED.value), else_=S.OPEN.value),
+    given=("refusal",),
+    attempts=_T.c.attempts + 1,
+    **_ON,
+)
+_REFUSE = _moving(_OPENED, to=S.REFUSED, given=("refusal",), **_ON)
+_COMPLETE = _moving(
+    [S.VERIFIED], _T.c.purpose == JourneyPurpose.ENROL.value, to=S.ENROLLED, given=("ended_at",), **_ON
+)
+_ISSUE = _moving([S.VERIFIED], to=S.ISSUED, given=("expires_at",), **_ON)
+_ANSWER_FAILURE = _moving([S.REFUSED], _T.c.verified_at.is_(None), to=S.ISSUED, given=("expires_at",), **_ON)
+_WITHDRAW = _moving([S.VERIFIED], to=S.REFUSED, given=("refusal",), verified_at=None, **_ON)
+_NOTE = _moving(_OPENED, given=("refusal",))
+#: These write something down and leave the journey where it is.
+_STAYING = (_IDENTIFY, _NOTE)
+_CANCEL = _moving([*_OPENED, S.REFUSED], to=S.CANCELLED, given=("ended_at",), **_ON)
 
 
 def open_journey(
@@ -81,29 +158,33 @@ def open_journey(
     ``lifetime`` is in seconds. ``account`` is what was hinted, for showing it to the same person;
     ``user_id`` is whom it resolved to, if anybody.
     """
-    now = clock.now()
-    journey = Journey(
-        id=credentials.random_hex(),
-        reference=credentials.reference(),
-        state=S.OPEN,
-        turn=0,
-        purpose=purpose,
-        client_id=client_id,
-        verification_id=verification_id,
-        parameters=parameters,
-        integrity_proven=integrity_proven,
-        browser_digest=credentials.digest(browser_secret),
-        account=account,
-        user_id=user_id,
-        attempts=0,
-        links=0,
-        attempts_allowed=attempts_allowed,
-        created_at=now,
-        expires_at=clock.after(lifetime),
-    )
-    db.session.add(journey)
-    db.session.flush()
-    return journey
+    row = {
+        **_BLANK,
+        "id": credentials.random_hex(),
+        "reference": credentials.reference(),
+        "state": S.OPEN.value,
+        "turn": 0,
+        "purpose": purpose.value,
+        "client_id": client_id,
+        "verification_id": verification_id,
+        "parameters": parameters,
+        "integrity_proven": integrity_proven,
+        "browser_digest": credentials.digest(browser_secret),
+        "account": account,
+        "user_id": user_id,
+        "attempts": 0,
+        "links": 0,
+        "attempts_allowed": attempts_allowed,
+        "created_at": clock.now(),
+        "expires_at": clock.after(lifetime),
+    }
+    records.touch(_OPEN, row)
+    return records.adopt(Journey, row)
+
+
+def find(journey_id: str) -> Journey | None:
+    """Return the journey as it is now, if its record is still there."""
+    return records.load(Journey, _FIND, {"journey": journey_id})
 
 
 def identify(journey: Journey, *, user_id: str | None, account: str) -> bool:
@@ -111,9 +192,7 @@ def identify(journey: Journey, *, user_id: str | None, account: str) -> bool:
 
     An account once named stays: the person asked for does not change half-way.
     """
-    return _move(
-        journey, [S.OPEN], Journey.account.is_(None), user_id=user_id, account=account, turn=Journey.turn + 1
-    )
+    return _move(journey, _IDENTIFY, user_id=user_id, account=account)
 
 
 def begin_capture(
@@ -126,36 +205,26 @@ def begin_capture(
     the first result ends the journey's wait. Only a result counts as an attempt, so that somebody
     whose camera would not start has lost nothing; links are limited all the same.
     """
-    moved = _move(
-        journey,
-        [S.OPEN, S.CAPTURING],
-        Journey.attempts < Journey.attempts_allowed,
-        Journey.links < Journey.attempts_allowed * LINKS_PER_ATTEMPT,
-        to=S.CAPTURING,
-        links=Journey.links + 1,
-        turn=Journey.turn + 1,
-        refusal=None,
-    )
-    if not moved:
+    if not _move(journey, _BEGIN_CAPTURE):
         return None
-    capture = Capture(
-        id=credentials.random_hex(),
-        journey_id=journey.id,
-        state_digest=credentials.digest(state_secret),
-        external_id=external_id,
-        enrolment_id=enrolment_id,
-        enrols=enrols,
-        created_at=clock.now(),
-        expires_at=journey.expires_at,
-    )
-    db.session.add(capture)
-    db.session.flush()
-    return capture
+    row = {
+        "id": credentials.random_hex(),
+        "journey_id": journey.id,
+        "state_digest": credentials.digest(state_secret),
+        "external_id": external_id,
+        "enrolment_id": enrolment_id,
+        "enrols": enrols,
+        "created_at": clock.now(),
+        "expires_at": journey.expires_at,
+        **dict.fromkeys(("ended_at", "session_id", "passed", "reason")),
+    }
+    records.touch(_GIVE_LINK, row)
+    return records.adopt(Capture, row)
 
 
 def forget_what_was_asked(journey: Journey) -> None:
     """Drop the names and dates that were asked about: there is a verdict, or there never will be."""
-    if "verified_claims" in journey.parameters:
+    if journey.parameters.get("verified_claims"):
         journey.parameters = {
             name: kept for name, kept in journey.parameters.items() if name != "verified_claims"
         }
@@ -182,12 +251,14 @@ def close_capture(capture: Capture, *, session_id: str, passed: bool, reason: st
 
     Raises ``IntegrityError`` at this statement if the session was used by any capture before.
     """
-    result = db.session.execute(
-        update(Capture)
-        .where(Capture.id == capture.id, Capture.ended_at.is_(None), Capture.expires_at > clock.now())
-        .values(ended_at=clock.now(), session_id=session_id, passed=passed, reason=reason)
-    )
-    closed = rows_touched(result) == 1
+    values = {
+        "capture": capture.id,
+        "now": clock.now(),
+        "session": session_id,
+        "outcome": passed,
+        "why": reason,
+    }
+    closed = records.touch(_CLOSE_CAPTURE, values) == 1
     if closed:
         metrics.capture_ended(passed=passed, seconds=(clock.now() - capture.created_at).total_seconds())
     return closed
@@ -195,24 +266,17 @@ def close_capture(capture: Capture, *, session_id: str, passed: bool, reason: st
 
 def accept(journey: Journey, *, enrolment_id: str) -> bool:
     """Record that the face was verified."""
-    return _move(
-        journey, [S.CAPTURING], to=S.VERIFIED, enrolment_id=enrolment_id, verified_at=clock.now(),
-        refusal=None, turn=Journey.turn + 1,
-    )  # fmt: skip
+    return _move(journey, _ACCEPT, enrolment_id=enrolment_id, verified_at=clock.now())
 
 
 def decline(journey: Journey, *, reason: str) -> bool:
     """Record that the face was not verified: back to the start page, or refused when no attempt is left."""
-    used_up = Journey.attempts + 1 >= Journey.attempts_allowed
-    return _move(
-        journey, [S.CAPTURING], to=case((used_up, S.REFUSED.value), else_=S.OPEN.value),
-        attempts=Journey.attempts + 1, refusal=reason, turn=Journey.turn + 1,
-    )  # fmt: skip
+    return _move(journey, _DECLINE, refusal=reason)
 
 
 def refuse(journey: Journey, *, reason: str) -> bool:
     """Refuse a journey that may not go on whatever the camera says (nobody of that name, not enrolled)."""
-    return _move(journey, [S.OPEN, S.CAPTURING], to=S.REFUSED, refusal=reason, turn=Journey.turn + 1)
+    return _move(journey, _REFUSE, refusal=reason)
 
 
 def refuse_all_of(user_id: str, *, reason: str) -> int:
@@ -232,10 +296,7 @@ def refuse_all_of(user_id: str, *, reason: str) -> int:
 
 def complete(journey: Journey) -> bool:
     """End the journey of an enrolment whose face was verified; it can happen once."""
-    return _move(
-        journey, [S.VERIFIED], Journey.purpose == JourneyPurpose.ENROL,
-        to=S.ENROLLED, ended_at=clock.now(), turn=Journey.turn + 1,
-    )  # fmt: skip
+    return _move(journey, _COMPLETE, ended_at=clock.now())
 
 
 def issue(journey: Journey, *, redeemable_until: datetime) -> bool:
@@ -244,7 +305,7 @@ def issue(journey: Journey, *, redeemable_until: datetime) -> bool:
     The journey then lasts exactly as long as its code: what hangs on an unredeemed code (a provisional
     enrolment) is cleared when the journey expires, and not a moment before.
     """
-    return _move(journey, [S.VERIFIED], to=S.ISSUED, expires_at=redeemable_until, turn=Journey.turn + 1)
+    return _move(journey, _ISSUE, expires_at=redeemable_until)
 
 
 def answer_failure(journey: Journey, *, redeemable_until: datetime) -> bool:
@@ -252,20 +313,17 @@ def answer_failure(journey: Journey, *, redeemable_until: datetime) -> bool:
 
     Only for clients that are answered so (identity verification); ``verified_at`` stays empty.
     """
-    return _move(
-        journey, [S.REFUSED], Journey.verified_at.is_(None), to=S.ISSUED,
-        expires_at=redeemable_until, turn=Journey.turn + 1,
-    )  # fmt: skip
+    return _move(journey, _ANSWER_FAILURE, expires_at=redeemable_until)
 
 
 def withdraw(journey: Journey, *, reason: str) -> bool:
     """Refuse a verified journey after all: the person was suspended meanwhile, or is not the one demanded."""
-    return _move(journey, [S.VERIFIED], to=S.REFUSED, refusal=reason, verified_at=None, turn=Journey.turn + 1)
+    return _move(journey, _WITHDRAW, refusal=reason)
 
 
 def note(journey: Journey, *, refusal: str) -> bool:
     """Write down why the person cannot go on just now, without moving the journey."""
-    return _move(journey, [S.OPEN, S.CAPTURING], refusal=refusal)
+    return _move(journey, _NOTE, refusal=refusal)
 
 
 def redeem(journey_id: str) -> str | None:
@@ -281,35 +339,20 @@ def reference_of(journey_id: str) -> str | None:
 
 def cancel(journey: Journey) -> bool:
     """End the journey because the person chose to go back."""
-    return _move(
-        journey, [S.OPEN, S.CAPTURING, S.REFUSED], to=S.CANCELLED, ended_at=clock.now(), turn=Journey.turn + 1
-    )
+    return _move(journey, _CANCEL, ended_at=clock.now())
 
 
-def _move(
-    journey: Journey,
-    states: Iterable[JourneyState],
-    *conditions: ColumnElement[bool],
-    to: JourneyState | ColumnElement[str] | None = None,
-    **values: Any,
-) -> bool:
-    """Make one conditional write; an expired journey makes no move."""
-    if to is not None:
-        values["state"] = to
-    result = db.session.execute(
-        update(Journey)
-        .where(
-            and_(Journey.id == journey.id, Journey.state.in_(list(states)), Journey.expires_at > clock.now()),
-            *conditions,
-        )
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    db.session.refresh(journey)
-    moved = rows_touched(result) == 1
-    if moved and to is not None:
+def _move(journey: Journey, move: Prepared, **new: Any) -> bool:
+    """Make one conditional write, with ``new`` values, and take over what the record is then."""
+    values = {f"new_{name}": value for name, value in new.items()}
+    row = records.first(move, {"journey": journey.id, "now": clock.now(), **values})
+    if row is None:
+        db.session.refresh(journey)
+        return False
+    records.take_over(journey, row)
+    if move not in _STAYING:
         metrics.journey_moved(journey.state, (clock.now() - journey.created_at).total_seconds())
-    return moved
+    return True
 
 
 def is_expired(journey: Journey, now: datetime | None = None) -> bool:

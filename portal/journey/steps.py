@@ -8,6 +8,7 @@ from a query string.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from flask import url_for
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 
 from portal import clock
-from portal.extensions import db, settings
+from portal.extensions import settings
 from portal.journey import lifecycle
 from portal.journey.errors import JourneyExpired, JourneyOver, LinkRefused, OutOfTurn
 from portal.models import Journey, JourneyPurpose, JourneyState
@@ -125,7 +126,9 @@ def read_link(arguments: Mapping[str, str], step: Step) -> Link:
         journey_id, turn = _serializer(step).loads(text)
     except (BadData, ValueError, TypeError):
         raise LinkRefused from None
-    journey = db.session.get(Journey, journey_id)
+    if not isinstance(journey_id, str):
+        raise LinkRefused
+    journey = lifecycle.find(journey_id)
     if journey is None:
         raise JourneyExpired
     return Link(journey, turn)
@@ -138,5 +141,10 @@ def require_turn(read: Link) -> None:
 
 
 def _serializer(step: Step) -> URLSafeTimedSerializer:
-    newest_last = list(reversed(settings().secret_key))
+    return _serializer_of(settings().secret_key, step)
+
+
+@lru_cache(maxsize=64)
+def _serializer_of(secret_keys: tuple[str, ...], step: Step) -> URLSafeTimedSerializer:
+    newest_last = list(reversed(secret_keys))
     return URLSafeTimedSerializer(newest_last, salt=f"portal.step.{step.value}", signer=_Signer)

@@ -58,8 +58,10 @@ def resume() -> Response:
         enrolments.discard_provisional(journey.id)
         db.session.commit()
         return redirect(steps.link(journey, Step.REFUSED), 303)
+    # Made before the commit, after which the record would be read again.
+    answer = responses.success(code, _way_back(journey, client))
     db.session.commit()
-    return responses.success(code, _way_back(journey, client))
+    return answer
 
 
 def leave() -> Response:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from portal.extensions import db, settings
-from portal.models import Journey, User, VerificationConfiguration
+from portal.extensions import settings
+from portal.models import Journey, User
 from portal.oidc import claims_request, verified
 from portal.oidc.clients import ClientView
 from portal.users import directory
+from portal.verifications import registry
 
 #: What the capture proved (``acr``): a face matched; or a face matched and a live person was there.
 ACR_FACE = "urn:verification-portal:acr:face"
@@ -89,6 +90,7 @@ def released_claims(journey: Journey, client: ClientView, user: User, place: str
 
 def acr_of(verification_id: str) -> str:
     """Return the authentication context that a pass at the configuration proves."""
-    configuration = db.session.get(VerificationConfiguration, verification_id)
+    # Also of a configuration that was removed meanwhile: what was proven is proven.
+    configuration = registry.find(verification_id, removed_too=True)
     demands_liveness = configuration is not None and "liveness" in configuration.required_verifiers
     return ACR_FACE_LIVENESS if demands_liveness else ACR_FACE

@@ -5,14 +5,14 @@ from typing import Any
 from portal import clock
 from portal.audit.events import Event
 from portal.audit.log import record
-from portal.extensions import db, settings
+from portal.extensions import settings
 from portal.grants import codes
 from portal.journey import lifecycle
 from portal.journey.errors import JourneyOver
-from portal.models import Enrolment, Journey, User, UserStatus
+from portal.models import Journey, UserStatus
 from portal.oidc import claims, claims_request
 from portal.oidc.clients import ClientView
-from portal.users import enrolments
+from portal.users import directory, enrolments
 
 #: Beyond the code's own life, so that the journey never ends before its code does.
 _GRACE_SECONDS = 30
@@ -27,13 +27,13 @@ def issue(journey: Journey, client: ClientView) -> str:
 
     Raises :class:`JourneyOver` if a code was minted already and :class:`PersonRefused`.
     """
-    user = db.session.get(User, journey.user_id) if journey.user_id else None
+    user = directory.find(journey.user_id) if journey.user_id else None
     if user is None or user.status != UserStatus.ACTIVE:
         raise PersonRefused
     demanded = claims_request.demanded_subject(journey.parameters["claims"])
     if demanded not in (None, claims.subject(journey, client, user)):
         raise PersonRefused
-    enrolment = db.session.get(Enrolment, journey.enrolment_id) if journey.enrolment_id else None
+    enrolment = enrolments.get(journey.enrolment_id) if journey.enrolment_id else None
     if enrolment is None:
         raise PersonRefused  # the face that matched was given up meanwhile, and will be deleted
     provisional = not enrolments.is_confirmed(enrolment)
@@ -60,7 +60,7 @@ def issue_failure(journey: Journey, client: ClientView) -> str:
     lifetime = settings().code_lifetime
     if not lifecycle.answer_failure(journey, redeemable_until=clock.after(lifetime + _GRACE_SECONDS)):
         raise JourneyOver(journey)
-    user = db.session.get(User, journey.user_id) if journey.user_id else None
+    user = directory.find(journey.user_id) if journey.user_id else None
     said = claims.identity_claims(journey, client, user, face_passed=False)
     return _mint(
         journey,

@@ -2,17 +2,32 @@
 
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
-from portal import clock, credentials
+from portal import clock, credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
-from portal.extensions import db
+from portal.extensions import db, table_of
 from portal.journey import lifecycle
 from portal.models import User, UserStatus
+from portal.statements import Prepared
 from portal.users import details, erasure, holds, news, personal
 
 LONGEST_ACCOUNT = 320
+
+_T = table_of(User)
+_FIND = Prepared(select(_T).where(_T.c.id == bindparam("user")))
+_KEY, _TEXT = bindparam("key", type_=User.login_key.type), bindparam("text", type_=User.okta_id.type)
+_NAMED = (
+    select(User)
+    .where(
+        or_(User.login_key == _KEY, User.email_key == _KEY, User.okta_id == _TEXT),
+        User.status != UserStatus.ERASED,
+    )
+    # Okta's own id is nobody else's name; then whose login it is, however many share it as an address.
+    .order_by((User.okta_id == _TEXT).desc().nulls_last(), (User.login_key == _KEY).desc())
+    .limit(3)
+)
 
 
 class UserExists(Exception):
@@ -39,22 +54,18 @@ def resolve(hint: str | None) -> User | None:
     if not is_account(text):
         return None
     key = account_key(text)
-    found = db.session.scalars(
-        select(User)
-        .where(
-            or_(User.login_key == key, User.email_key == key, User.okta_id == text),
-            User.status != UserStatus.ERASED,
-        )
-        # Okta's own id is nobody else's name; then whose login it is, however many share it as an address.
-        .order_by((User.okta_id == text).desc().nulls_last(), (User.login_key == key).desc())
-        .limit(3)
-    ).all()
+    found = db.session.scalars(_NAMED, {"key": key, "text": text}).all()
     named = [user for user in found if user.okta_id == text] or [
         user for user in found if user.login_key == key
     ]
     if named:
         return named[0]
     return found[0] if len(found) == 1 else None
+
+
+def find(user_id: str) -> User | None:
+    """Return the person with this id as the record is now, erased or not."""
+    return records.load(User, _FIND, {"user": user_id})
 
 
 def shown_as(user: User, hint: str | None) -> str:

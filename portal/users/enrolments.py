@@ -13,27 +13,56 @@ face that it stored under the former.
 
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal import clock, credentials
+from portal import clock, credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
-from portal.extensions import db, settings
+from portal.extensions import db, settings, table_of
 from portal.journey import lifecycle
 from portal.models import Capture, Enrolment, EnrolmentState, Journey, User
 from portal.outbox import enqueue
+from portal.statements import Prepared
 from portal.users import news
 
 DELETE_FACE = "users.delete_face"
 _EXTERNAL_ID_BITS = 160
 
+_T = table_of(Enrolment)
+_FIND = Prepared(
+    select(_T).where(_T.c.user_id == bindparam("user"), _T.c.verification_id == bindparam("verification"))
+)
+_GET = Prepared(select(_T).where(_T.c.id == bindparam("enrolment")))
+_FACE = Prepared(select(_T.c.face_id).where(_T.c.id == bindparam("enrolment")))
+_IS_CONFIRMED = _T.c.state == EnrolmentState.CONFIRMED.value
+_SEEN_FACE = bindparam("face", type_=_T.c.face_id.type)
+#: What is not confirmed becomes provisional; what an operator confirmed before any face was seen gets it.
+_PASSED = Prepared(
+    update(_T)
+    .where(
+        _T.c.id == bindparam("enrolment"),
+        or_(~_IS_CONFIRMED, and_(_T.c.face_id.is_(None), _SEEN_FACE.is_not(None))),
+    )
+    .values(
+        state=case((_IS_CONFIRMED, _T.c.state), else_=EnrolmentState.PROVISIONAL.value),
+        journey_id=case(
+            (_IS_CONFIRMED, _T.c.journey_id), else_=bindparam("journey", type_=_T.c.journey_id.type)
+        ),
+        face_id=_SEEN_FACE,
+    )
+    .returning(_T)
+)
+
 
 def find(user_id: str, verification_id: str) -> Enrolment | None:
     """Return the person's enrolment at the configuration, in whatever state."""
-    return db.session.scalars(
-        select(Enrolment).where(Enrolment.user_id == user_id, Enrolment.verification_id == verification_id)
-    ).first()
+    return records.load(Enrolment, _FIND, {"user": user_id, "verification": verification_id})
+
+
+def get(enrolment_id: str) -> Enrolment | None:
+    """Return the enrolment as it is now, if it is still there."""
+    return records.load(Enrolment, _GET, {"enrolment": enrolment_id})
 
 
 def exists(enrolment_id: str) -> bool:
@@ -96,31 +125,23 @@ def passed(enrolment_id: str, *, journey_id: str, reference: str, face_id: str |
     The latest journey whose face passed holds it: one that was given up before must not take the
     enrolment with it when it expires.
     """
-    moved = db.session.execute(
-        update(Enrolment)
-        .where(Enrolment.id == enrolment_id, Enrolment.state != EnrolmentState.CONFIRMED)
-        .values(state=EnrolmentState.PROVISIONAL, journey_id=journey_id, face_id=face_id)
-        .returning(Enrolment.user_id, Enrolment.verification_id)
-    ).first()
-    if moved is None and face_id is not None:
-        # Confirmed by an operator before any face was seen: this is the one.
-        db.session.execute(
-            update(Enrolment)
-            .where(Enrolment.id == enrolment_id, Enrolment.face_id.is_(None))
-            .values(face_id=face_id)
-        )
-    if moved is not None:
+    moved = records.first(_PASSED, {"enrolment": enrolment_id, "journey": journey_id, "face": face_id})
+    if moved is None:
+        return
+    enrolment = records.adopt(Enrolment, moved)
+    if enrolment.state == EnrolmentState.PROVISIONAL:
         record(
             Event.ENROLMENT_PROVISIONAL,
             reference=reference,
-            user_id=moved.user_id,
-            verification=moved.verification_id,
+            user_id=enrolment.user_id,
+            verification=enrolment.verification_id,
         )
 
 
 def face_of(enrolment_id: str) -> str | None:
     """Return VerifEye's name for the enrolled face, if it ever told one."""
-    return db.session.scalar(select(Enrolment.face_id).where(Enrolment.id == enrolment_id))
+    row = records.first(_FACE, {"enrolment": enrolment_id})
+    return row["face_id"] if row is not None else None
 
 
 def confirm(enrolment_id: str, *, how: str) -> bool:

@@ -5,15 +5,16 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
-from portal import clock
+from portal import clock, records
 from portal.audit.events import Event
 from portal.audit.log import record
-from portal.extensions import db, rows_touched, settings, vault
+from portal.extensions import db, rows_touched, settings, table_of, vault
 from portal.http import OperatorsOutbound, Outbound
 from portal.models import MatchMode, VerificationConfiguration
 from portal.settings import Settings, is_loopback
+from portal.statements import Prepared
 from portal.verifeye.client import VerifEyeClient
 from portal.verifeye.regions import REGIONS, Endpoints
 from portal.verifeye.results import Verifier
@@ -24,6 +25,8 @@ _EXTENSION = "portal.verifications"
 #: Returns in a row that teach an order which is not the documented one: at first, and against another.
 _TO_LEARN = 2
 _TO_RELEARN = 3
+_T = table_of(VerificationConfiguration)
+_FIND = Prepared(select(_T).where(_T.c.id == bindparam("id")))
 
 #: What may be demanded besides the face, which always is.
 OPTIONAL_VERIFIERS = (Verifier.LIVENESS, Verifier.AGE, Verifier.GENDER)
@@ -44,10 +47,10 @@ def canonical_id(text: str) -> str:
     return "-".join((plain[:8], plain[8:12], plain[12:16], plain[16:20], plain[20:]))
 
 
-def find(configuration_id: str) -> VerificationConfiguration | None:
-    """Return the configuration if it exists and was not removed."""
-    found = db.session.get(VerificationConfiguration, configuration_id)
-    return found if found is not None and found.removed_at is None else None
+def find(configuration_id: str, *, removed_too: bool = False) -> VerificationConfiguration | None:
+    """Return the configuration as it is now, if it exists and, without ``removed_too``, was not removed."""
+    found = records.load(VerificationConfiguration, _FIND, {"id": configuration_id})
+    return found if found is not None and (removed_too or found.removed_at is None) else None
 
 
 def every() -> list[VerificationConfiguration]:

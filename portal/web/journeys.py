@@ -3,9 +3,11 @@
 from typing import Any
 
 from flask import Flask, abort, make_response, redirect, render_template, request, url_for
+from sqlalchemy import bindparam, select
 from werkzeug.wrappers import Response
 
-from portal.extensions import db, settings
+from portal import records
+from portal.extensions import db, settings, table_of
 from portal.journey import browser, lifecycle, steps
 from portal.journey.errors import (
     JourneyError,
@@ -17,6 +19,7 @@ from portal.journey.errors import (
 )
 from portal.journey.steps import Link, Step
 from portal.models import Client, Journey, JourneyPurpose
+from portal.statements import Prepared
 from portal.web import errors, headers
 
 _ACTING = (
@@ -30,6 +33,8 @@ _ACTING = (
     "oidc_pages.idv_authorize",
     "oidc_pages.oauth2_authorize",
 )
+_CLIENTS = table_of(Client)
+_CLIENT_NAME = Prepared(select(_CLIENTS.c.name).where(_CLIENTS.c.id == bindparam("client")))
 _ENDED_WITHOUT_RETURN = ("ISSUED", "REDEEMED", "ENROLLED")
 
 
@@ -61,13 +66,12 @@ def to_its_page(journey: Journey) -> Response:
 
 def ways_back(journey: Journey) -> dict[str, str | None]:
     """Return who asked and the way back there, and let this page's forms lead to it."""
-    client = db.session.get(Client, journey.client_id) if journey.client_id else None
     returns = journey.state not in _ENDED_WITHOUT_RETURN
     if returns and "redirect_uri" in journey.parameters:
         headers.allow_form_action(journey.parameters["redirect_uri"], onward=True)
     return {
         # Nobody's client asked for an enrolment: the organisation did.
-        "client_name": client.name if client else settings().organisation,
+        "client_name": _name_of(journey.client_id) if journey.client_id else settings().organisation,
         "back_url": steps.link(journey, steps.way_out_of(journey)) if returns else None,
     }
 
@@ -169,6 +173,11 @@ def _own(error: JourneyError) -> Journey | None:
     except WrongBrowser:
         return None
     return error.journey
+
+
+def _name_of(client_id: str) -> str:
+    row = records.first(_CLIENT_NAME, {"client": client_id})
+    return row["name"] if row is not None else settings().organisation
 
 
 def _page(status: int, name: str, journey: Journey | None = None, **parameters: Any) -> Response:
