@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 PYTEST_ARGS ?= -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick lint bench chaos fuzz sbom lock clean
+.PHONY: help setup run test quick lint bench chaos fuzz sbom audit lock clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
@@ -48,6 +48,9 @@ fuzz: .venv-fuzz/.installed ## Fuzz the parsers and the described API (FUZZ_SECO
 
 sbom: .venv-fuzz/.installed ## List what production is made of (CycloneDX) in sbom.json
 	.venv-fuzz/bin/cyclonedx-py requirements requirements-production.lock --pyproject pyproject.toml --output-reproducible -o sbom.json
+
+audit: .venv-fuzz/.installed ## Ask PyPI's advisories about every locked package; says so where it cannot
+	.venv-fuzz/bin/python tests/machine/audit.py requirements-production.lock
 
 .venv-fuzz/.installed: requirements-security.lock
 	@tests/machine/environment.sh .venv-fuzz requirements-security.lock
