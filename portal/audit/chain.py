@@ -179,8 +179,13 @@ def accept() -> None:
 
 
 def _begin() -> AuditChain:
-    """Make the chain's first state; the process's log tells of it, wherever that is kept."""
+    """Make the chain's first state, or take the one that another worker makes at this very moment.
+
+    The process's log tells of it, wherever that is kept.
+    """
     if _last_link() is not None:
+        if (meanwhile := _held()) is not None:
+            return meanwhile
         raise ChainBroken("The chain's state was removed, but not its links.")
     key = credentials.random_hex(256)
     chain = AuditChain(
@@ -194,8 +199,11 @@ def _begin() -> AuditChain:
         mac="",
     )
     chain.mac = mac_of(bytes.fromhex(key), chain)
-    db.session.add(chain)
-    db.session.flush()
+    try:
+        with db.session.begin_nested():
+            db.session.add(chain)
+    except IntegrityError:
+        return db.session.get_one(AuditChain, 1, populate_existing=True, with_for_update=True)
     record(Event.AUDIT_CHAIN_BEGUN)
     return chain
 

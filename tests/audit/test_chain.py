@@ -17,6 +17,7 @@ from portal.cli import retention
 from portal.extensions import db
 from portal.models import AuditChain, AuditEvent, AuditLink, AuditSink
 from tests.cli.commands import document, done, refused, run
+from tests.support.at_once import at_once
 
 
 def happen(count=5):
@@ -197,6 +198,19 @@ def test_a_pruned_place_cannot_be_claimed_for_what_was_taken_away(ids):
     do(delete(AuditLink).where(AuditLink.event_id == event_id))
     do(update(AuditChain).values(**values))
     assert [fault.kind for fault in checking.faults()] == ["state"]
+
+
+def test_who_begins_the_chain_at_the_same_moment_as_another_goes_on_with_the_others(context, app):
+    happen()
+
+    def begin(_number):
+        with app.app_context():
+            return seal()
+
+    at_once(4, begin)
+    assert db.session.scalar(select(func.count()).select_from(AuditChain)) == 1
+    assert db.session.scalar(select(func.count()).select_from(AuditLink)) == 6
+    assert list(checking.faults()) == []
 
 
 def test_several_who_seal_at_once_leave_one_chain_with_every_event_in_it(ids, app):
