@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Trouble(NamedTuple):
-    """An answer that was no use, or none: when it was asked for and when it came, the step, and what it was."""
+    """An answer that was no use, or none: when it was asked for, when it came, the step, and what it was."""
 
     asked: float
     at: float
