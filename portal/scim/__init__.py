@@ -7,6 +7,7 @@ sorts and turns pages, with ``filters`` for what the database can answer. scim2-
 writes the documents. Everything that goes wrong is answered as a SCIM error by ``errors``.
 """
 
+from importlib import import_module
 from typing import Any
 
 from flask import Flask
@@ -14,17 +15,20 @@ from sqlalchemy import select
 
 from portal.extensions import db
 from portal.models import ScimGroup, ScimMember, ScimUser
-from portal.scim import errors, members, routes
+from portal.scim import routes
 from portal.users import erasure, export
 
 
 def init_app(app: Flask) -> None:
     """Wire the room: the addresses, the errors, and what is forgotten and told about a person."""
-    errors.init_app(app)
     routes.init_app(app)
-    erasure.registers(app, members.forget, tables=(ScimUser, ScimMember))
+    erasure.registers(app, _forget, tables=(ScimUser, ScimMember))
     export.registers(app, "scim", _told, tables=(ScimUser,))
     export.registers(app, "scim_groups", _groups, tables=(ScimMember,))
+
+
+def _forget(user_id: str) -> None:
+    import_module("portal.scim.members").forget(user_id)
 
 
 def _told(user_id: str) -> list[dict[str, Any]]:

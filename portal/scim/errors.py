@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response
+from flask import Response
 from pydantic import ValidationError
 from scim2_models import Error, SCIMException, UniquenessException
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +11,6 @@ from portal import logs
 from portal.extensions import db
 from portal.scim import answers
 from portal.scim.schemas import BASE
-from portal.web import errors
 from portal.web.errors import Problem
 
 _log = logging.getLogger(__name__)
@@ -34,20 +33,28 @@ class Taken(UniquenessException):
     """Somebody has this already: 409 with ``uniqueness``."""
 
 
-def init_app(app: Flask) -> None:
-    """Answer every error below ``/scim`` in SCIM's own form."""
-    errors.dialect(app, "/scim", _from_problem)
-    app.register_error_handler(SCIMException, _from_exception)
+#: What a view may raise and :func:`answer` answers.
+ANSWERED = (SCIMException, ValidationError, IntegrityError)
 
 
-def in_time_for_another(error: IntegrityError) -> Response:
+def answer(error: Exception) -> Response:
+    """Return the SCIM error for one of :data:`ANSWERED`; what was not committed is undone."""
+    if isinstance(error, IntegrityError):
+        return _in_time_for_another()
+    if isinstance(error, ValidationError):
+        return _from_validation(error)
+    assert isinstance(error, SCIMException)
+    return _from_exception(error)
+
+
+def _in_time_for_another() -> Response:
     """Answer that somebody else was first: two requests have written the same name at the same moment."""
     db.session.rollback()
     _log.info("scim write lost a race")
     return _from_exception(Taken(detail="Another request has just taken this name. Look it up, then update."))
 
 
-def from_validation(error: ValidationError) -> Response:
+def _from_validation(error: ValidationError) -> Response:
     """Answer what scim2-models found wrong with a document: its first complaint."""
     db.session.rollback()
     return _answer(Error.from_validation_errors(error)[0])
@@ -58,7 +65,8 @@ def _from_exception(error: SCIMException) -> Response:
     return _answer(error.to_error())
 
 
-def _from_problem(problem: Problem) -> Response:
+def from_problem(problem: Problem) -> Response:
+    """Return the SCIM error for what went wrong before or around a view."""
     usual = _UNEXPECTED if problem.status >= 500 else _SENTENCES[400]
     detail = _SENTENCES.get(problem.status, usual)
     response = _answer(Error(status=problem.status, detail=detail))

@@ -9,7 +9,7 @@ from scim2_models import Context, PatchOp
 
 from portal.extensions import db, settings
 from portal.models import ScimGroup
-from portal.scim import answers, entrance, filters, group_patch, groups, listing, paths, schemas
+from portal.scim import answers, entrance, filters, group_patch, groups, listing, paths, schemas, user_views
 
 _Patch: Any = PatchOp[schemas.Group]
 
@@ -55,6 +55,11 @@ class Groups(MethodView):
 def search() -> Response:
     """Return a page of the groups that a search in the body describes."""
     return listing.answer(LIST, entrance.body())
+
+
+def search_everything() -> Response:
+    """Return a page of the people and groups that a search in the body describes."""
+    return listing.answer_all((user_views.LIST, LIST), entrance.body())
 
 
 class OneGroup(MethodView):

@@ -28,7 +28,8 @@ from scim2_models import (
     Uniqueness,
 )
 
-BASE = "/scim/v2"
+from portal.scim.routes import BASE as BASE
+
 #: Resources on one page: what is given to a client that names no number, and the most that are.
 USUAL_RESULTS = 100
 MOST_RESULTS = 200
