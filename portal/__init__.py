@@ -13,8 +13,9 @@ Every room has one duty and imports downwards only; rooms on one line do not see
     outbox                                             side effects that survive a crash
     audit                                              what happened, in the same commit
     models                                             tables only
+    records                                            single records, by statements compiled once
     extensions
-    clock | credentials | settings | http | logs | counters | metrics | spans
+    clock | credentials | settings | http | logs | counters | statements | metrics | spans
 
 The sandbox stands apart: it plays VerifEye and the relying party, and sees of all this the vendor's wire
 and what plays Okta.
