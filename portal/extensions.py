@@ -104,12 +104,6 @@ def execute(statement: Executable, values: Mapping[str, Any]) -> CursorResult[An
     return db.session.connection().execute(statement, values)
 
 
-def commit() -> None:
-    """Commit what the current session did; a request that needed none makes none for it."""
-    if db.session.registry.has():
-        db.session.commit()
-
-
 def client_address() -> str:
     """Return the address that rate limits count by: the peer, as trusted proxies report it."""
     return request.remote_addr or "unknown"

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from portal.audit.events import Event
 from portal.audit.log import record
-from portal.extensions import commit, db
+from portal.extensions import db
 from portal.oidc import parameters, server
 from portal.oidc.errors import CHALLENGE, MachineError
 from portal.oidc.parameters import Parameters, Unreadable
@@ -63,7 +63,9 @@ def acceptable(received: Parameters) -> Parameters:
 def _settled(response: Response) -> Response:
     """Commit what happened and forbid caching, whatever the answer (RFC 6749 section 5.1)."""
     if response.status_code < 400:
-        commit()
+        # A code that was redeemed at once is committed already, and has needed no session.
+        if db.session.registry.has():
+            db.session.commit()
     else:
         db.session.rollback()
         _note_failure(response)

@@ -25,6 +25,7 @@ MAY_COMMIT = re.compile(
       | okta\.registration  # worked off by the worker, with calls between its steps
       | scim\.(entrance|user_views|group_views)
       | health
+      | statements  # ends the transaction that it was asked for, which is none of the session's
     )""",
     re.VERBOSE,
 )
