@@ -30,7 +30,8 @@ def facts(postgres: str | None, command: str) -> dict[str, str]:
 def busy() -> str | None:
     """Return a warning if other programs keep the machine busy before anything is measured."""
     load = os.getloadavg()[0]
-    return f"the machine was busy before the run (load {load:.1f})" if load > 0.7 else None
+    words = "other programs kept the machine busy, so neither figures nor ratios hold"
+    return f"{words} (load {load:.1f} before the run)" if load > 0.7 else None
 
 
 def _processor() -> str:
