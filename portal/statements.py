@@ -83,10 +83,16 @@ def single_statement(engine: Engine) -> Iterator[Transaction]:
 
 @contextmanager
 def _connection(engine: Engine) -> Iterator[tuple[PoolProxiedConnection, Any]]:
-    connection = engine.raw_connection()
     dialect = engine.dialect
     assert dialect.loaded_dbapi is not None
     failure: type[Exception] = dialect.loaded_dbapi.Error
+    try:
+        connection = engine.raw_connection()
+    except failure as error:
+        # The pool hands on what the driver said; SQLAlchemy's own way of connecting would have named it.
+        raise DBAPIError.instance(
+            None, None, error, failure, hide_parameters=True, dialect=dialect
+        ) from error
     try:
         yield connection, connection.driver_connection
     except failure as error:

@@ -1,13 +1,15 @@
 """PostgreSQL is restarted, killed or locked: who asks meanwhile is told to try again, and nobody later."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from portal import statements
 from portal.extensions import db
 from tests.production.own_postgres import OwnPostgres
 from tests.support import factories
@@ -84,6 +86,17 @@ def test_an_answer_that_is_made_is_given_though_the_database_dies(
     assert not db.session.registry.registry, "a session that may not be used again was kept"
     postgres.start()
     assert status(portal) == 200
+
+
+@pytest.mark.parametrize("way", [statements.single_statement, statements.transaction])
+def test_a_database_that_is_away_is_named_alike_on_the_short_ways(
+    portal: Flask, postgres: OwnPostgres, way: Callable
+) -> None:
+    with portal.app_context():
+        engine = db.engine
+    postgres.stop()
+    with pytest.raises(OperationalError), way(engine):
+        pass
 
 
 @only_postgresql
