@@ -40,9 +40,7 @@ def test_a_report_of_wrk_is_read_with_its_failures() -> None:
 
 
 def test_an_answer_is_read_whole_or_not_at_all() -> None:
-    plain = (
-        b"HTTP/1.1 303 See\r\nLocation: /next\r\nSet-Cookie: a=1; Path=/\r\nContent-Length: 2\r\n\r\nok"
-    )
+    plain = b"HTTP/1.1 303 See\r\nLocation: /next\r\nSet-Cookie: a=1; Path=/\r\nContent-Length: 2\r\n\r\nok"
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     chunked = head + b"2\r\nok\r\n1\r\n!\r\n0\r\n\r\n"
 
