@@ -101,12 +101,15 @@ def _rows(
         "created_at": sql.ago(kept, captured, 20),
         "expires_at": sql.ago(kept, captured, 900), "ended_at": sql.ago(kept, captured, 60),
     }  # fmt: skip
+    # Codes and tokens are removed a day after their end: those of the last two days are there.
+    share = 2 / settings().retention_journeys
+    recent, kept = round(redeemed * share), 2 * _DAY
     number = sql.number_in(_REDEEMED)
-    yield AuthorizationGrant, redeemed, patterns[AuthorizationGrant] | {
+    yield AuthorizationGrant, recent, patterns[AuthorizationGrant] | {
         "code_digest": sql.digest("code"), "journey_id": sql.key("journey", number),
         "user_id": sql.key("person", f"({number} * 7919 % {people})"), "access_digest": sql.digest("token"),
-        "created_at": sql.ago(kept, redeemed, 61), "expires_at": sql.ago(kept, redeemed, 121),
-        "redeemed_at": sql.ago(kept, redeemed, 65), "access_expires_at": sql.ago(kept, redeemed, 3665),
+        "created_at": sql.ago(kept, recent, 61), "expires_at": sql.ago(kept, recent, 121),
+        "redeemed_at": sql.ago(kept, recent, 65), "access_expires_at": sql.ago(kept, recent, 3665),
     }  # fmt: skip
     yield AuditEvent, audit_events, patterns[AuditEvent] | {
         "id": sql("i"), "at": sql.ago(audited, audit_events, 0), "user_id": person,

@@ -30,7 +30,6 @@ _DROPPED = (
     ("ix_journeys_expires_at", "journeys", "expires_at"),
     ("ix_journeys_ended_at", "journeys", "ended_at"),
     ("ix_journeys_client_id", "journeys", "client_id"),
-    ("ix_authorization_grants_expires_at", "authorization_grants", "expires_at"),
 )
 
 #: PostgreSQL's own measure is a fifth of a table: of ten million rows it would let two million die first.

@@ -7,7 +7,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal import clock
 from portal.audit import chain
-from portal.audit import chain
 from portal.cli import db as migrations
 from portal.cli import enrolment_checks, network_checks, okta_checks, worker_checks
 from portal.cli.findings import Finding, ok, problem, warning
@@ -159,8 +158,6 @@ def _one_key(key: SigningKey) -> Iterator[Finding]:
 def _sealed() -> Iterator[Finding]:
     unreadable = 0
     stored = [row.api_key_sealed for row in registry.every()]
-    if (audit := chain.current()) is not None:
-        stored.append(audit.key_sealed)
     if (audit := chain.current()) is not None:
         stored.append(audit.key_sealed)
     if (connection := connections.current()) is not None:

@@ -12,7 +12,8 @@ from portal.models import AuditEvent, AuthorizationGrant, Capture, Journey, Sess
 
 group = common.Group("journeys", help="Look up what happened to somebody, and end what nobody continues.")
 
-_REFERENCE = re.compile(r"[0-9A-Z]{8}")
+#: The first references had eight letters; the audit log may still hold some.
+_REFERENCE = re.compile(r"[0-9A-Z]{8}|[0-9A-Z]{12}")
 _MOST_EVENTS = 500
 
 
@@ -20,7 +21,7 @@ _MOST_EVENTS = 500
 @click.argument("journey_id", metavar="ID")
 @common.json_option
 def show(journey_id: str, as_json: bool) -> None:
-    """Show the journey ID: a reference such as 7KXM-2PQR, in any spelling, or the journey's own id.
+    """Show the journey ID: a reference such as 7KXM-2PQR-9BCD, in any spelling, or the journey's own id.
 
     A journey that was pruned leaves its audit log behind, which is kept longer.
     """
@@ -65,7 +66,7 @@ def expire(as_json: bool) -> None:
 def _as_reference(text: str) -> str | None:
     """Return a reference as it is stored, however it was read out or typed."""
     plain = re.sub(r"[\s\-\u2010-\u2015]", "", text).upper()
-    return f"{plain[:4]}-{plain[4:]}" if _REFERENCE.fullmatch(plain) else None
+    return "-".join(re.findall("....", plain)) if _REFERENCE.fullmatch(plain) else None
 
 
 def _events(reference: str | None) -> list[AuditEvent]:

@@ -12,7 +12,7 @@ from portal import clock, outbox
 from portal.audit import chain
 from portal.credentials import UnsealError
 from portal.extensions import db, settings
-from portal.grants import assertions, pushed
+from portal.grants import assertions, codes, pushed
 from portal.journey import pruning
 from portal.models import Invitation, OktaEvent, OutboxMessage, SessionNotice
 from portal.users import enrolments, okta_facts
@@ -64,7 +64,9 @@ def _prunings() -> dict[str, Callable[[], int]]:
     audit_before = clock.after(-settings().retention_audit * _DAY)
     # An opened one is what a reload finds its journey by.
     keep_pushed = max(_LATE, settings().journey_lifetime)
+    longest_token = max(settings().access_token_lifetime, settings().id_token_lifetime)
     return {
+        "grants": lambda: codes.prune(longest_token),
         "journeys": lambda: pruning.remove_older_than(journeys_before),
         "assertions": assertions.prune,
         "pushed_requests": lambda: pushed.prune(keep_pushed),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, delete, exists, select, update
 
 from portal import clock, credentials, records
 from portal.extensions import db, execute, rows_touched, table_of
@@ -15,6 +15,9 @@ from portal.statements import Prepared
 CODE_PREFIX = "vpc_"
 TOKEN_PREFIX = "vpa_"  # noqa: S105 - a prefix that makes a leak recognisable
 _LONGEST_PRESENTED = 128
+BATCH = 1000
+#: How long a grant is kept beyond its token: for a late replay, and for whoever looks at yesterday.
+_KEPT_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,22 @@ def revoke_all_of(user_id: str) -> int:
         .values(revoked_at=clock.now())
     )
     return rows_touched(result)
+
+
+def prune(longest_token: int) -> int:
+    """Remove a batch of grants whose token, good for ``longest_token`` seconds, ended a day ago; no commit.
+
+    Their keys are random, so that every redemption touches other pages of their indexes: few rows keep
+    those in memory. Until then, a code that is presented again still revokes what it gave; afterwards
+    there is nothing left to revoke, and the code is unknown.
+    """
+    old = (
+        select(_T.c.code_digest)
+        .where(_T.c.expires_at < clock.after(-longest_token - _KEPT_SECONDS))
+        .order_by(_T.c.expires_at)
+        .limit(BATCH)
+    )
+    return rows_touched(db.session.execute(delete(_T).where(_T.c.code_digest.in_(old))))
 
 
 def forget(user_id: str) -> None:

@@ -160,7 +160,7 @@ def open_journey(
     """
     row = {
         **_BLANK,
-        "id": credentials.random_hex(),
+        "id": credentials.ordered_hex(clock.now()),
         "reference": credentials.reference(),
         "state": S.OPEN.value,
         "turn": 0,
@@ -208,7 +208,7 @@ def begin_capture(
     if not _move(journey, _BEGIN_CAPTURE):
         return None
     row = {
-        "id": credentials.random_hex(),
+        "id": credentials.ordered_hex(clock.now()),
         "journey_id": journey.id,
         "state_digest": credentials.digest(state_secret),
         "external_id": external_id,

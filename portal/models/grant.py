@@ -33,7 +33,7 @@ class AuthorizationGrant(Model):
     #: A provisional enrolment that becomes final when this code is redeemed.
     confirms_enrolment: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
     redeemed_at: Mapped[datetime | None]
     #: The access token: opaque outside, a digest here.
     access_digest: Mapped[str | None] = mapped_column(String(64), unique=True)

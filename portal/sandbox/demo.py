@@ -135,7 +135,7 @@ def _message(places: Places) -> str:
     · Recover my password (IDV): Okta pushes what it believes of Sam, and judges what the portal says of him.
     · Trouble, in the local Okta: hooks that are late, doubled, lost; an API that is slow, full, away.
 
-  Look inside (each page shows a short reference, such as 7KXM-2PQR)
+  Look inside (each page shows a short reference, such as 7KXM-2PQR-9BCD)
     {places.command} journeys show REFERENCE
     {places.command} doctor
     Logs are in {places.shown(places.logs)}

@@ -255,7 +255,7 @@ def typed(scene: Scene, account: str) -> tuple[int, str, list[tuple[str, str]], 
     event.remove(engine, "before_cursor_execute", note)
     page = visit.browser.get(answer.headers["Location"]).text if answer.status_code == 303 else answer.text
     page = re.sub(
-        r"link=[\w.-]+|nonce[-=][\"\w]+|csrf_token[^>]+>|[0-9A-Z]{4}-[0-9A-Z]{4}|minutes?", "", page
+        r"link=[\w.-]+|nonce[-=][\"\w]+|csrf_token[^>]+>|[0-9A-Z]{4}(-[0-9A-Z]{4}){2}|minutes?", "", page
     )
     headers = [
         (name, value) for name, value in answer.headers if name in ("Cache-Control", "Content-Type", "Vary")

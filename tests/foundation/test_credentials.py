@@ -1,5 +1,8 @@
 """Randomness, digests and encryption at rest."""
 
+import re
+from datetime import UTC, datetime
+
 import hypothesis.strategies as st
 import pytest
 from cryptography.fernet import Fernet
@@ -59,7 +62,15 @@ def test_random_values_have_their_form_and_do_not_repeat():
     references = {credentials.reference() for _ in range(200)}
     assert (len(tokens), len(numbers), len(references)) == (200, 200, 200)
     assert all(len(number) == 32 and number == number.lower() for number in numbers)
-    assert all(len(reference) == 9 and not set(reference) & set("AEIOU01") for reference in references)
+    assert all(len(reference) == 14 and not set(reference) & set("AEIOU01") for reference in references)
+
+
+def test_ordered_names_sort_by_their_moment_and_do_not_repeat():
+    moments = [datetime(2026, 11, 21, 10, 0, second, tzinfo=UTC) for second in (1, 2, 59) for _ in range(3)]
+    made = [credentials.ordered_hex(moment) for moment in moments]
+    assert len(set(made)) == len(made)
+    assert all(re.fullmatch("[0-9a-f]{32}", name) for name in made)
+    assert [made.index(name) // 3 for name in sorted(made)] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 def test_jitter_keeps_between_half_and_the_whole():

@@ -73,6 +73,17 @@ def test_a_code_is_good_until_the_moment_it_expires_and_no_longer(mint, clock):
     assert not redeem(too_late, "vpa_2")
 
 
+def test_a_grant_is_removed_a_day_after_its_token_has_ended(mint, clock):
+    code = mint(lifetime=60)
+    assert redeem(code, lifetime=300)
+    clock.advance(60 + 300 + 86_400)
+    assert codes.prune(longest_token=300) == 0
+    young = mint(lifetime=60)
+    clock.advance(1)
+    assert codes.prune(longest_token=300) == 1
+    assert (codes.find(code), codes.find(young) is None) == (None, False)
+
+
 def test_a_revoked_code_cannot_be_redeemed(mint):
     code = mint()
     assert codes.revoke_produced_by(codes.find(code))

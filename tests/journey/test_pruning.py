@@ -73,6 +73,7 @@ def test_a_full_table_is_not_gone_through(context, clock):
         (pruning.expire_due, "ix_journeys_unfinished"),
         (lambda: pruning.remove_older_than(moment), "ix_journeys_finished"),
         (pushed.forget_unopened, "ix_pushed_requests_unopened"),
+        (lambda: codes.prune(300), "ix_authorization_grants_expires_at"),
     ):
         assert index in "\n".join(plans_of(work)), index
 
