@@ -46,6 +46,8 @@ def create_app(configured: Settings | None = None, **overrides: Any) -> Flask:
         # What the path of a SQLite database is relative to, wherever a command is typed.
         instance_path=str(TOP),
     )
+    # A doubled slash would be answered by 308, which posts a form again, at whatever host the request named.
+    app.url_map.merge_slashes = False
     app.session_interface = SessionCookies()
     _configure(app, configured)
     logs.init_app(app, configured)

@@ -58,3 +58,12 @@ def test_what_scim_makes_is_found_at_our_own_address(app: Flask) -> None:
     )
     assert answer.status_code == 201
     assert "evil" not in answer.text + answer.headers["Location"]
+
+
+def test_a_doubled_slash_leads_nowhere(client: FlaskClient) -> None:
+    """Werkzeug's own answer is a 308 to the host of the request: whoever follows posts a secret there."""
+    for url in POLICIES:
+        start, slash, rest = path_of(url)[1:].partition("/")
+        for method in ("GET", "POST") if slash else ():
+            answer = client.open(f"/{start}//{rest}", method=method, headers={"Host": "evil.example"})
+            assert (answer.status_code, answer.headers.get("Location")) == (404, None), (method, url)

@@ -1,7 +1,10 @@
 """Where codes, states and links travel in addresses, a browser tells the next place nothing about them."""
 
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
 import pytest
-from flask import Flask
+from flask import Flask, Response, request, request_finished
 from flask.testing import FlaskClient
 
 from tests.support.sandbox_server import SandboxServer
@@ -9,35 +12,62 @@ from tests.support.scenes import Scene
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
-
-def policies_of(client: FlaskClient, url: str) -> list[tuple[int, str]]:
-    """Follow redirects within the portal and return each answer's status and policy."""
-    seen = []
-    while True:
-        answer = client.get(url)
-        seen.append((answer.status_code, answer.headers["Referrer-Policy"]))
-        if answer.status_code != 303 or not answer.headers["Location"].startswith(
-            ("/", "https://portal.test/")
-        ):
-            return seen
-        url = answer.headers["Location"]
+#: An answer's path, its status, and how far its address is told.
+Told = tuple[str, int, str]
+_FORM = "application/x-www-form-urlencoded"
 
 
-def test_every_redirect_of_a_sign_in_is_silent(app: Flask, sandbox_server: SandboxServer) -> None:
-    browser = app.test_client()
+@pytest.fixture
+def told(app: Flask) -> Iterator[list[Told]]:
+    """Every answer that the portal gives to a browser, in order."""
+    seen: list[Told] = []
+
+    def note(_app: Flask, response: Response) -> None:
+        if request.path.startswith(("/v1/openid/", "/oauth2/")):
+            seen.append((request.path, response.status_code, response.headers["Referrer-Policy"]))
+
+    with request_finished.connected_to(note, app):
+        yield seen
+
+
+def test_every_redirect_of_a_sign_in_is_silent_and_carries_no_form_along(
+    app: Flask, sandbox_server: SandboxServer, told: list[Told]
+) -> None:
+    """303 alone makes a GET of whatever was posted: 307 and 308 would post it again, elsewhere."""
     scene = Scene(app, sandbox_server)
-    _, back = scene.waiting(scene.arrive(browser))
-    seen = policies_of(browser, back)
-    assert len(seen) >= 2, "VerifEye's way back leads to the dispatcher, and that to the client"
-    assert {policy for status, policy in seen if status == 303} == {"no-referrer"}
+    visit = scene.arrive(login_hint=None)
+    visit.person.press("Continue", login=scene.stage.login)
+    for outcome in ("face_fails", "pass"):
+        _, back = scene.waiting(visit, outcome=outcome)
+        visit.person.open(back)
+    assert "code" in visit.person.arrival.parameters
+    redirects = [answer for answer in told if 300 <= answer[1] < 400]
+    assert {path.rpartition("/")[2] for path, _, _ in redirects} == {
+        "authorize",
+        "account",
+        "check",
+        "verify-result",
+        "continue",
+    }
+    assert {(status, policy) for _, status, policy in redirects} == {(303, "no-referrer")}
+    assert {policy for _, status, policy in told if status == 200} == {"same-origin"}
 
 
-def test_an_answer_by_form_post_is_silent_too(app: Flask, sandbox_server: SandboxServer) -> None:
+def test_an_error_is_told_to_the_client_silently(app: Flask, sandbox_server: SandboxServer) -> None:
     scene = Scene(app, sandbox_server)
-    browser = app.test_client()
-    _, back = scene.waiting(scene.arrive(browser, response_mode="form_post"))
-    status, policy = policies_of(browser, back)[-1]
-    assert (status, policy) == (200, "no-referrer")
+    asked = scene.okta.authorization(prompt="none").url.removeprefix("https://portal.test")
+    answer = app.test_client().post(urlsplit(asked).path, data=urlsplit(asked).query, content_type=_FORM)
+    assert answer.headers["Location"].startswith(f"{scene.stage.redirect_uri}?error=")
+    assert (answer.status_code, answer.headers["Referrer-Policy"]) == (303, "no-referrer")
+
+
+def test_an_answer_by_form_post_is_silent_too(
+    app: Flask, sandbox_server: SandboxServer, told: list[Told]
+) -> None:
+    scene = Scene(app, sandbox_server)
+    visit, back = scene.waiting(scene.arrive(response_mode="form_post"))
+    visit.person.open(back)
+    assert told[-1] == ("/v1/openid/continue", 200, "no-referrer")
 
 
 def test_a_page_with_a_form_of_ours_keeps_its_origin(client: FlaskClient) -> None:
