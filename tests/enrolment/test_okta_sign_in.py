@@ -1,12 +1,14 @@
 """The invited person proves at Okta who they are; nobody else gets any further, whatever the answer says."""
 
 import pytest
+import urllib3
 from flask import request
 
 from portal.models import EnrolmentState
 from portal.users import holds
 from tests.enrolment.conftest import connect, invite
 from tests.support import okta_identity
+from tests.support.person import Person
 
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -196,6 +198,23 @@ def test_an_answer_counts_once_and_only_in_the_browser_that_asked(with_okta, okt
     other.open(callback)
     assert other.page.status == 400
     assert len(with_okta.journeys()) == 1
+
+
+@only_sqlite
+def test_an_answer_that_was_never_used_is_refused_in_another_browser(with_okta, okta):
+    """Whoever is sent a stranger's answer (RFC 9700, section 4.7) does not go on as that stranger."""
+    asker = Person(with_okta.app.test_client(), with_okta.sandbox.origin)
+    asker.open(with_okta.url)
+    asker.press("Continue with Okta")
+    with urllib3.PoolManager() as pool:
+        callback = pool.request("GET", asker.arrival.url, redirect=False).headers["Location"]
+    other = with_okta.arrived()
+    other.press("Continue with Okta")
+    other.open(callback)
+    assert (other.page.status, other.page.heading) == (400, "This sign-in can’t be used")
+    assert len(okta.redeemed) == 1, "only the code of their own sign-in"
+    asker.open(callback)
+    assert asker.page.heading == "Set up your face check"
 
 
 @only_sqlite

@@ -35,6 +35,26 @@ def test_no_pattern_log_format_or_template_is_made_of_input() -> None:
     assert loose == set()
 
 
+#: The way to HTTP, to the mail server and to a receiver of syslog; ``sinks`` asks for the machine's name.
+DOORS = {"portal.http.guarded", "portal.http.outbound", "portal.mail.delivery", "portal.watch.syslog"}
+_OUTWARDS = re.compile(
+    r"(urllib3|requests|httpx|http\.client|urllib\.request|socket|smtplib|ftplib|asyncio|subprocess)\b"
+)
+
+
+def test_only_the_doors_speak_to_other_servers_and_nothing_starts_a_program() -> None:
+    """The stand-ins of the demonstration and the simulator of Okta are other programs."""
+    speaking = set()
+    for path in MODULES:
+        for node in ast.walk(source_tree.tree(path)):
+            imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(_OUTWARDS.match(name) for name in imported):
+                speaking.add(source_tree.name_of(path))
+    others = {name for name in speaking if name.startswith(("portal.sandbox.", "portal.okta.simulator."))}
+    assert speaking - others == DOORS | {"portal.watch.sinks"}
+
+
 @pytest.mark.parametrize("script", sorted((TOP / "static/js").glob("*.js")), ids=lambda path: path.name)
 def test_a_script_writes_text_and_makes_no_code(script: Path) -> None:
     making = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|javascript:"
