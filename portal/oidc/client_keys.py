@@ -3,6 +3,7 @@
 The address is the client's choice, so it is called through the guarded door that never leads inside.
 """
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -23,6 +24,8 @@ _FRESH_SECONDS = 300
 _LOOK_AGAIN_SECONDS = 30
 _MOST_REMEMBERED = 1000
 _MOST_KEYS = 100
+#: RFC 7518, sections 3.3 and 3.5: a shorter RSA key must not be used.
+SHORTEST_RSA = 2048
 
 
 class KeysUnavailable(Exception):
@@ -82,6 +85,18 @@ def public_keys(client: ClientView, kid: str | None) -> KeySet:
     return _fetcher().get(client.jwks_uri, kid)
 
 
+def is_too_short(document: dict[str, Any]) -> bool:
+    """Say whether a JWK is an RSA key that others could take apart; of what cannot be read, ``False``."""
+    modulus = document.get("n")
+    if document.get("kty") != "RSA" or not isinstance(modulus, str):
+        return False
+    try:
+        number = int.from_bytes(base64.urlsafe_b64decode(modulus + "=="))
+    except ValueError:
+        return False
+    return number.bit_length() < SHORTEST_RSA
+
+
 def _fetcher() -> _Fetcher:
     fetcher: _Fetcher | None = current_app.extensions.get(_EXTENSION)
     if fetcher is None:
@@ -91,7 +106,7 @@ def _fetcher() -> _Fetcher:
 
 
 def _key_set(document: Any) -> KeySet:
-    """Import a JWK Set without symmetric keys, by which anybody could sign, and without unreadable ones."""
+    """Import a JWK Set without keys by which others could sign (symmetric, too short) and unreadable ones."""
     found = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(found, list):
         raise KeysUnavailable("unreadable")
@@ -103,6 +118,8 @@ def _key_set(document: Any) -> KeySet:
 
 def _key(document: Any) -> Key | None:
     if not isinstance(document, dict) or document.get("kty") not in ("RSA", "EC", "OKP"):
+        return None
+    if is_too_short(document):
         return None
     try:
         return import_key(document)

@@ -20,7 +20,7 @@ from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db, settings, vault
 from portal.models import Client, ClientSecret, VerificationConfiguration
-from portal.oidc import clients
+from portal.oidc import client_keys, clients
 from portal.oidc.profiles import (
     ASYMMETRIC_ALGS,
     CLAIM_ENCODINGS,
@@ -343,6 +343,10 @@ def _check_jwks(jwks: dict[str, Any]) -> None:
         if _PRIVATE_MEMBERS & key.keys():
             raise ValueError(
                 "The JWK Set holds a private key; give its public half and consider the key known."
+            )
+        if client_keys.is_too_short(key):
+            raise ValueError(
+                f"An RSA key of a client's JWK Set has at least {client_keys.SHORTEST_RSA} bits."
             )
     try:
         KeySet.import_key_set({"keys": keys})
