@@ -4,7 +4,9 @@ import json
 import logging
 import re
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from portal import logs
 from tests.logs.reading import documents, lines
@@ -58,6 +60,20 @@ def test_what_looks_like_a_secret_is_taken_out_wherever_it_stands(token: str, lo
         if log_format == "json":
             json.loads(line)
     assert "before" in written[0]
+
+
+_PIECES = st.sampled_from(
+    ["vpc_", "eyJ", "abcdefgh", ".", " ", "=", "Bearer", "AUTHORIZATION", "authori\u017fation", "state", "\n"]
+    + ["[parameters: ", "client_secret", "x" * 17, ":", "\u0131", "DPoP", "login_hint", "Authorization"]
+)
+
+
+@given(st.lists(_PIECES | st.text(max_size=3), max_size=6).map("".join))
+def test_looking_first_whether_a_line_can_hold_a_secret_changes_nothing(line: str) -> None:
+    whole = line
+    for shape, replacement in logs._SECRETS:
+        whole = shape.sub(replacement, whole)
+    assert logs.redact(line) == whole
 
 
 @pytest.mark.parametrize(
