@@ -16,7 +16,7 @@ def facts(postgres: str | None, command: str) -> dict[str, str]:
         "Date": clock.now().strftime("%d %B %Y, %H:%M UTC"),
         "Processor": f"{_processor()}, {os.cpu_count()} cores",
         "Memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
-        "System": f"{platform.system()} {platform.release()}",
+        "System": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
         "Python": platform.python_version(),
         "PostgreSQL": f"{postgres}, synchronous_commit=on, fsync=on" if postgres else "not measured",
         "Redis": _version(["redis-server", "--version"], r"v=(\S+)"),

@@ -7,7 +7,7 @@ dialect's own conversion of values. The pool, its care for dead connections and 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection
@@ -16,6 +16,17 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 _Convert = Callable[[Any], Any] | None
 Row = dict[str, Any]
+#: Takes the dialect's name and the text of a statement, and gives a context for its execution.
+Watcher = Callable[[str, str], AbstractContextManager[object]]
+
+_UNWATCHED = nullcontext()
+
+
+def _unwatched(_dialect: str, _text: str) -> AbstractContextManager[object]:
+    return _UNWATCHED
+
+
+_watcher: Watcher = _unwatched
 
 
 class Prepared:
@@ -44,14 +55,22 @@ class Transaction:
     def first(self, prepared: Prepared, values: Mapping[str, Any]) -> Row | None:
         """Run ``prepared`` and return its first row by the names of its columns, or ``None``."""
         form = prepared.form_for(self._dialect)
-        found = self._driver.execute(form.text, form.arguments(values)).fetchone()
+        with _watcher(self._dialect.name, form.text):
+            found = self._driver.execute(form.text, form.arguments(values)).fetchone()
         return form.row(found) if found is not None else None
 
     def touch(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
         """Run an INSERT or UPDATE without RETURNING and say how many rows it touched."""
         form = prepared.form_for(self._dialect)
-        touched: int = self._driver.execute(form.text, form.arguments(values)).rowcount
+        with _watcher(self._dialect.name, form.text):
+            touched: int = self._driver.execute(form.text, form.arguments(values)).rowcount
         return touched
+
+
+def watch(watcher: Watcher | None) -> None:
+    """Have ``watcher`` told of each statement of this process from now on; ``None``: nobody."""
+    global _watcher
+    _watcher = watcher or _unwatched
 
 
 @contextmanager

@@ -4,6 +4,8 @@ The statement's text is left out. Its values are sent apart from it, but nobody 
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +13,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from sqlalchemy import Engine, event
 
+from portal import statements
 from portal.tracing.provider import tracer
 
 _KIND = re.compile(r"\w{1,20}")
@@ -28,6 +31,8 @@ def init_app() -> None:
     event.listen(Engine, "before_cursor_execute", _begin)
     event.listen(Engine, "after_cursor_execute", _end)
     event.listen(Engine, "handle_error", _fail)
+    # Those that every sign-in takes go past SQLAlchemy's execution and its events.
+    statements.watch(_watched)
 
 
 @lru_cache(512)
@@ -37,13 +42,38 @@ def summary(statement: str) -> str:
     return " ".join([kind[0].upper() if kind else "SQL", *([table[1]] if table else [])])
 
 
+@contextmanager
+def _watched(dialect: str, statement: str) -> Iterator[None]:
+    if not trace.get_current_span().is_recording():
+        yield
+        return
+    span = _started(dialect, statement)
+    try:
+        yield
+    except Exception as error:
+        _failed(span, error)
+        raise
+    finally:
+        span.end()
+
+
+def _started(dialect: str, statement: str) -> Span:
+    name = summary(statement)
+    facts = {"db.system.name": dialect, "db.query.summary": name}
+    return tracer().start_span(name, kind=SpanKind.CLIENT, attributes=facts)
+
+
+def _failed(span: Span, error: BaseException) -> None:
+    # The class alone: a driver's message may quote values.
+    span.set_attribute("error.type", type(error).__name__)
+    span.set_status(StatusCode.ERROR)
+
+
 def _begin(connection: Any, _cursor: Any, statement: str, _values: Any, execution: Any, _many: bool) -> None:
     # What nobody waits for (a worker that looks whether something is due) is no trace of its own.
     if execution is None or not trace.get_current_span().is_recording():
         return
-    name = summary(statement)
-    facts = {"db.system.name": connection.dialect.name, "db.query.summary": name}
-    setattr(execution, _PLACE, tracer().start_span(name, kind=SpanKind.CLIENT, attributes=facts))
+    setattr(execution, _PLACE, _started(connection.dialect.name, statement))
 
 
 def _end(_connection: Any, _cursor: Any, _statement: str, _values: Any, execution: Any, _many: bool) -> None:
@@ -53,9 +83,7 @@ def _end(_connection: Any, _cursor: Any, _statement: str, _values: Any, executio
 
 def _fail(failure: Any) -> None:
     if (span := _taken(failure.execution_context)) is not None:
-        # The class alone: a driver's message may quote values.
-        span.set_attribute("error.type", type(failure.original_exception).__name__)
-        span.set_status(StatusCode.ERROR)
+        _failed(span, failure.original_exception)
         span.end()
 
 
