@@ -41,7 +41,7 @@ def redeem_at_once(
     """Spend ``code`` for a request that proves everything, and commit; ``None``: not in this way.
 
     ``code_challenge`` is what the request's verifier hashes to, ``kid`` the key that is going to sign. What
-    is not redeemed here has to go the long way, which also finds out why.
+    is not redeemed here has to go the long way, which also finds out why. The session is committed first.
     """
     values = {
         "presented": credentials.digest(code),
@@ -54,6 +54,10 @@ def redeem_at_once(
         "event": Event.JOURNEY_REDEEMED.label,
         "fields": {"kid": kid},
     }
+    if db.session.registry.has():
+        # What the client's record and the key were read with: a thread that holds one connection while it
+        # waits for another keeps it from every thread that does the same.
+        db.session.commit()
     row = _in_one_statement(values) if db.engine.dialect.name == "postgresql" else _step_by_step(values)
     if row is None:
         return None

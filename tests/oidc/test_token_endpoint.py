@@ -60,6 +60,14 @@ def test_a_code_is_good_once_and_its_second_presentation_revokes_the_token(scene
     refused(post(scene, fields(scene, visit, code), path), "invalid_grant")
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.settings(database_pool_size=1, database_max_overflow=0)
+def test_a_redemption_holds_one_connection_at_a_time(clock: MovingClock, scene: Scene) -> None:
+    visit, code = scene.with_code()
+    clock.advance(6)  # what is remembered of the client and of the key has to be read again
+    assert post(scene, fields(scene, visit, code)).status_code == 200
+
+
 def test_a_second_presentation_after_the_code_s_own_time_revokes_as_well(
     clock: MovingClock, scene: Scene
 ) -> None:
