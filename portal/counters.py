@@ -116,7 +116,8 @@ class ProcessLimits:
         def limited(*arguments: Any, **values: Any) -> Any:
             if methods is None or request.method in methods:
                 for item in _parsed(rate()):
-                    self._admit(f"{name}/{key_func()}/{item.amount}", item, deduct_when)
+                    key = f"{name}/{key_func()}/{item.amount}/{item.get_expiry()}"
+                    self._admit(key, item, deduct_when)
             return view(*arguments, **values)
 
         return limited

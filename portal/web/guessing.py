@@ -6,10 +6,11 @@ clients. Secrets have 128 bits and more: the limit makes guessing seen and slow,
 """
 
 import logging
+from functools import lru_cache
 
 from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
-from limits import parse
+from limits import RateLimitItem, parse_many
 from limits.strategies import FixedWindowRateLimiter, RateLimiter
 from werkzeug.exceptions import TooManyRequests
 
@@ -44,17 +45,22 @@ def _refuse_what_is_too_much(response: Response) -> Response:
     if response.status_code != 401 or request.endpoint not in current_app.extensions.get(_GUARDED, ()):
         return response
     counts, place = _counts(), ("wrong-secrets", client_address())
-    rate = parse(getattr(settings(), _SETTING))
     try:
-        if counts.hit(rate, *place):
+        exceeded = [rate for rate in _rates(getattr(settings(), _SETTING)) if not counts.hit(rate, *place)]
+        if not exceeded:
             return response
-        again = counts.get_window_stats(rate, *place).reset_time
+        again = max(counts.get_window_stats(rate, *place).reset_time for rate in exceeded)
     except counts.storage.base_exceptions as error:
         # The secret was refused; only the count is lost. The other limits fall back to memory by themselves.
         log.warning("wrong secrets are not counted", extra={"kind": type(error).__name__})
         return response
     refusal = TooManyRequests(retry_after=max(1, int(again - clock.epoch())))
     return current_app.make_response(current_app.handle_user_exception(refusal))
+
+
+@lru_cache(maxsize=4)
+def _rates(setting: str) -> tuple[RateLimitItem, ...]:
+    return tuple(parse_many(setting))
 
 
 def _counts() -> RateLimiter:

@@ -2,10 +2,13 @@
 
 import threading
 
+import pytest
+from flask import Flask
 from limits import parse
 from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
 
-from portal.counters import ProcessStorage
+from portal.counters import ProcessLimits, ProcessStorage
 from tests.support.moving_clock import MovingClock
 
 
@@ -55,3 +58,13 @@ def test_no_call_is_lost_between_threads() -> None:
     for thread in threads:
         thread.join()
     assert storage.get("amara") == 2000
+
+
+def test_limits_of_one_number_and_two_periods_are_counted_apart(clock: MovingClock) -> None:
+    rate = "2 per minute; 2 per hour"
+    view = ProcessLimits().limit(lambda: "seen", "page", lambda: rate, key_func=lambda: "amara")
+    with Flask(__name__).test_request_context():
+        assert [view(), view()] == ["seen", "seen"]
+        clock.advance(60)
+        with pytest.raises(TooManyRequests):
+            view()

@@ -110,7 +110,7 @@ def test_what_the_server_can_do_is_told_to_anybody_and_nothing_else_is(app):
 
 
 def test_guessing_is_slowed_down_with_a_time_to_wait(database):
-    app = portal_app.make_app(database, rate_limit_secret_failures="2 per minute")
+    app = portal_app.make_app(database, rate_limit_secret_failures="50 per hour; 2 per minute")
     good = Caller(app, new_token(app))
     bad = Caller(app, "vps_guess")
     assert [bad.get("/Users").status_code for _ in range(2)] == [401, 401]
