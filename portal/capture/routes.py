@@ -32,12 +32,14 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.register_blueprint(machine)
     errors.dialect(app, "/verifeye/webhook", _in_json)
-    for name in ("identify", "start", "refused", "verify_result", "camera_help", "privacy", "terms"):
-        limit(app, f"capture.{name}", "rate_limit_pages")
-    limit(app, "capture.identify", "rate_limit_identify", methods=["POST"])
+    # The last one is asked first: whom its address keeps out counts for no account, of which there would be
+    # as many in the memory of an hour as a stranger can type.
     limit(
         app, "capture.identify", "rate_limit_identify_per_account", methods=["POST"], key_func=_typed_account
     )
+    limit(app, "capture.identify", "rate_limit_identify", methods=["POST"])
+    for name in ("identify", "start", "refused", "verify_result", "camera_help", "privacy", "terms"):
+        limit(app, f"capture.{name}", "rate_limit_pages")
     limit(app, "capture_machine.webhook", "rate_limit_webhook")
 
 

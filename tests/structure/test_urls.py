@@ -32,7 +32,7 @@ GUESSES = "rate_limit_secret_failures"
 PAGES, TOKEN = ["rate_limit_pages"], ["rate_limit_token"]
 SECRETS = ["rate_limit_token", GUESSES]
 SCIM = ["rate_limit_scim", GUESSES]
-IDENTIFY = ["rate_limit_pages", "rate_limit_identify", "rate_limit_identify_per_account"]
+IDENTIFY = ["rate_limit_identify_per_account", "rate_limit_identify", "rate_limit_pages"]
 
 POLICIES = {
     "/.well-known/oauth-authorization-server": Policy({"GET"}, "anybody", False, [], "public"),
