@@ -8,6 +8,7 @@ import select
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import wraps
+from ipaddress import IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, request
@@ -105,8 +106,25 @@ def execute(statement: Executable, values: Mapping[str, Any]) -> CursorResult[An
 
 
 def client_address() -> str:
-    """Return the address that rate limits count by: the peer, as trusted proxies report it."""
+    """Return the address of the peer, as trusted proxies report it."""
     return request.remote_addr or "unknown"
+
+
+def counted_address() -> str:
+    """Return what rate limits by address count by: of an IPv6 address, its network of 64 bits.
+
+    Whoever has one address of such a network has all of them (RFC 4291 section 2.5.1), and each would have a
+    limit of its own and a place in the counter's memory.
+    """
+    address = client_address()
+    if ":" not in address:
+        return address
+    try:
+        whole = IPv6Address(address)
+    except ValueError:
+        return address[:64]
+    # On a socket of both kinds, an IPv4 address is written as one of IPv6: all of them in one network.
+    return str(whole.ipv4_mapped or IPv6Network((int(whole), 64), strict=False))
 
 
 def limit(app: Flask, endpoint: str, setting: str, **options: Any) -> None:
@@ -116,7 +134,7 @@ def limit(app: Flask, endpoint: str, setting: str, **options: Any) -> None:
     """
     limits: list[str] = app.extensions["portal.limits"].setdefault(endpoint, [])
     views: dict[str, Any] = app.view_functions
-    options.setdefault("key_func", client_address)
+    options.setdefault("key_func", counted_address)
 
     def rate() -> str:
         return str(getattr(settings(), setting))
@@ -214,7 +232,7 @@ def _count_calls(app: Flask, configured: Settings) -> None:
     app.config["RATELIMIT_SWALLOW_ERRORS"] = True
     app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = True
     # One limiter for each application: it remembers every view it was ever put on.
-    app.extensions["portal.limiter"] = Limiter(client_address, app=app, default_limits=[])
+    app.extensions["portal.limiter"] = Limiter(counted_address, app=app, default_limits=[])
     app.after_request(_say_when_to_come_back)
 
 

@@ -16,7 +16,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from portal import clock
 from portal.counters import ProcessStorage
-from portal.extensions import client_address, settings
+from portal.extensions import counted_address, settings
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def limit_wrong_secrets(app: Flask, endpoint: str) -> None:
 def _refuse_what_is_too_much(response: Response) -> Response:
     if response.status_code != 401 or request.endpoint not in current_app.extensions.get(_GUARDED, ()):
         return response
-    counts, place = _counts(), ("wrong-secrets", client_address())
+    counts, place = _counts(), ("wrong-secrets", counted_address())
     try:
         exceeded = [rate for rate in _rates(getattr(settings(), _SETTING)) if not counts.hit(rate, *place)]
         if not exceeded:

@@ -9,6 +9,7 @@ from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from portal.counters import ProcessLimits, ProcessStorage
+from portal.extensions import counted_address
 from tests.support.moving_clock import MovingClock
 
 
@@ -68,3 +69,19 @@ def test_limits_of_one_number_and_two_periods_are_counted_apart(clock: MovingClo
         clock.advance(60)
         with pytest.raises(TooManyRequests):
             view()
+
+
+@pytest.mark.parametrize(
+    ("peer", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.8", "192.0.2.8"),
+    ],
+)
+def test_whoever_has_a_network_of_addresses_is_counted_once(peer: str, counted: str) -> None:
+    with Flask(__name__).test_request_context(environ_base={"REMOTE_ADDR": peer}):
+        assert counted_address() == counted
