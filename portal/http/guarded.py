@@ -16,9 +16,11 @@ from portal.http.outbound import Outbound
 #: NAT64's two prefixes, and the deprecated block of IPv4-compatible addresses.
 _IPV6_TRANSLATED = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
 
-#: Where clouds hand out credentials beside the link-local address (AWS over IPv6, Alibaba, Oracle).
+#: Where clouds hand out credentials beside the link-local address (AWS and its Kubernetes over IPv6, Google
+#: over IPv6, Alibaba, Oracle).
 _METADATA = frozenset(
-    ipaddress.ip_address(text) for text in ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")
+    ipaddress.ip_address(text)
+    for text in ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192")
 )
 
 
