@@ -8,11 +8,12 @@ word (taken back, suspended) stands, and reminders do not begin anew.
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 
 from portal import clock
+from portal.audit.events import Event
 from portal.extensions import db, settings
-from portal.models import Invitation, InvitationEnd, User, UserStatus
+from portal.models import AuditEvent, Invitation, InvitationEnd, User, UserStatus
 from portal.users import enrolments, invitations
 from portal.users.invitations import NotInvited
 
@@ -78,8 +79,12 @@ def _last(user_id: str) -> Invitation:
 
 def _was_enrolled(user_id: str) -> bool:
     ends = (InvitationEnd.USED.value, InvitationEnd.ENROLLED.value)
-    found = select(Invitation.id).where(Invitation.user_id == user_id, Invitation.ended_as.in_(ends)).limit(1)
-    return db.session.scalar(found) is not None
+    invited = exists().where(Invitation.user_id == user_id, Invitation.ended_as.in_(ends))
+    # An operator's word and a sign-in enrol without an invitation; the audit log keeps what was taken away.
+    confirmed = exists().where(
+        AuditEvent.user_id == user_id, AuditEvent.event == Event.ENROLMENT_CONFIRMED.label
+    )
+    return bool(db.session.scalar(select(or_(invited, confirmed))))
 
 
 def _asked_since(user_id: str, moment: datetime) -> int:

@@ -145,6 +145,17 @@ def test_somebody_enrolled_before_is_let_in_again_only_where_okta_vouches_for_th
 
 
 @only_sqlite
+def test_so_is_somebody_whose_face_came_by_another_way_than_an_invitation(app, clock, invited):
+    verification = newest(invited)[0].verification_id
+    invited.change(lambda user: enrolments.enrol_by_operator(user, verification))
+    invited.change(lambda user: enrolments.discard_all(user.id, reason="operator"))
+    clock.advance(WEEK)
+    with app.app_context():
+        late = db.session.get_one(Invitation, invited.invitation_id)
+        assert renewal.renew(late, proof=False) is renewal.Outcome.UNPROVEN
+
+
+@only_sqlite
 @pytest.mark.settings(enrolment_link_alone=False)
 def test_where_nobody_can_enrol_by_a_link_none_is_offered(clock, invited):
     clock.advance(WEEK)
