@@ -87,6 +87,8 @@ def older_revisions() -> frozenset[str | None]:
     machines are upgraded one after the other: migrations add, and take away in a later release.
     """
     texts = [file.read_text(encoding="utf-8") for file in _MIGRATIONS.glob("*.py")]
+    if not texts:
+        raise FileNotFoundError(f"no migrations in {_MIGRATIONS}")
     return frozenset({None, *(name for written in texts for name in _REVISED.findall(written))})
 
 

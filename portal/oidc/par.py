@@ -84,8 +84,7 @@ def _authenticated(received: Parameters) -> ClientView:
     try:
         client = server.current().authenticate_client(_AsPresented(received), list(AUTH_METHODS), "par")
     except InvalidClientError as error:
-        record(Event.CLIENT_AUTHENTICATION_FAILED, method="par")
-        db.session.commit()
+        token.note_failed_authentication("par")
         raise MachineError("invalid_client", "Client authentication failed.", 401) from error
     return client
 

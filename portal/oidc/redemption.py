@@ -98,16 +98,18 @@ _ACCEPTABLE: list[ColumnElement[bool]] = codes.acceptable(
 def _statement() -> Select[Any]:
     presented = codes.presenting(_ACCEPTABLE).with_for_update().cte("presented_code")
     code_digest, journey_id = AuthorizationGrant.code_digest, AuthorizationGrant.journey_id
-    spent = codes.spending(code_digest == presented.c.code_digest).returning(journey_id).cte("spent_code")
+    spending = codes.spending(code_digest == presented.c.code_digest)
+    spent = spending.returning(code_digest, journey_id).cte("spent_code")
     ended = lifecycle.redeeming(spent.c.journey_id).cte("ended_journey")
-    both = presented.outerjoin(ended, true())
+    # What was not spent gives no row, whatever was found.
+    both = presented.join(spent, spent.c.code_digest == presented.c.code_digest).outerjoin(ended, true())
     recorded = log.recording(
         reference=ended.c.reference,
         client_id=presented.c.client_id,
         user_id=presented.c.user_id,
         source=both,
     ).cte("recorded_event")
-    return select(presented, ended.c.reference).select_from(both).add_cte(spent, recorded)
+    return select(presented, ended.c.reference).select_from(both).add_cte(recorded)
 
 
 _STATEMENT = Prepared(_statement())

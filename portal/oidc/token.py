@@ -9,6 +9,7 @@ from portal.extensions import db
 from portal.oidc import parameters, server
 from portal.oidc.errors import CHALLENGE, MachineError
 from portal.oidc.parameters import Parameters, Unreadable
+from portal.web import guessing
 
 GRANT_TYPES = ("authorization_code",)
 
@@ -77,11 +78,17 @@ def _settled(response: Response) -> Response:
 
 
 def _note_failure(response: Response) -> None:
-    """Write down that a client failed; its id is noted only where it is one of ours by its form."""
+    """Write down that a client failed."""
     document = response.get_json(silent=True) or {}
     if document.get("error") == "invalid_client":
-        method = "basic" if "Authorization" in request.headers else "body"
-        record(Event.CLIENT_AUTHENTICATION_FAILED, method=method)
+        note_failed_authentication("basic" if "Authorization" in request.headers else "body")
     else:
         record(Event.TOKEN_REFUSED, error=document.get("error", "unknown"))
-    db.session.commit()
+        db.session.commit()
+
+
+def note_failed_authentication(method: str) -> None:
+    """Write down that somebody did not prove to be a client, unless that address never does; commits."""
+    if not guessing.is_exceeded():
+        record(Event.CLIENT_AUTHENTICATION_FAILED, method=method)
+        db.session.commit()

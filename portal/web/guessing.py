@@ -41,6 +41,19 @@ def limit_wrong_secrets(app: Flask, endpoint: str) -> None:
     app.extensions["portal.limits"].setdefault(endpoint, []).append(_SETTING)
 
 
+def is_exceeded() -> bool:
+    """Say whether the caller's address has used up its wrong secrets.
+
+    What it does then is told by the log of requests and the measures, and no longer by the audit log: each
+    row there is a durable commit and kept for a year, and a stranger could write thousands a minute.
+    """
+    counts, place = _counts(), ("wrong-secrets", counted_address())
+    try:
+        return not all(counts.test(rate, *place) for rate in _rates(getattr(settings(), _SETTING)))
+    except counts.storage.base_exceptions:
+        return False
+
+
 def _refuse_what_is_too_much(response: Response) -> Response:
     if response.status_code != 401 or request.endpoint not in current_app.extensions.get(_GUARDED, ()):
         return response

@@ -120,6 +120,9 @@ def test_guessing_is_slowed_down_with_a_time_to_wait(database):
     form = {"grant_type": "authorization_code", "code": "c", "client_id": "a", "client_secret": "b" * 32}
     guess = app.test_client().post("/oauth2/token", data=form)
     assert guess.status_code == 429, "they are counted together"
+    with app.app_context():
+        noted = db.session.scalars(select(AuditEvent.event)).all()
+    assert "oidc:client:authentication-failed" not in noted, "and no longer fill the audit log"
     assert guess.json["error"], "and refused as each address refuses"
     # All of Okta's customers call from the same addresses: a guesser there must lock nobody out.
     assert good.get("/Users").status_code == 200
