@@ -17,7 +17,7 @@ MAY_COMMIT = re.compile(
     r"""portal\.(
         cli\.\w+
       | outbox\.(worker|schedule)
-      | oidc(\.(authorize|token|userinfo|revocation|par|server))?
+      | oidc(\.(authorize|token|userinfo|revocation|par|server|redemption))?  # redeeming is a commit
       | capture\.(pages|result|webhook)
       | enrolment\.(entrance|finishing|proof|new_link)
       | web\.journeys
