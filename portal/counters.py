@@ -9,9 +9,9 @@ waits for Redis anyway.
 import threading
 from collections.abc import Callable, Collection
 from functools import lru_cache, wraps
-from typing import Any, NamedTuple
+from typing import Any
 
-from flask import Response, g, request
+from flask import request
 from limits import RateLimitItem, parse_many
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
@@ -81,12 +81,6 @@ class ProcessStorage(Storage):
         self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
 
 
-class _Deduction(NamedTuple):
-    key: str
-    seconds: int
-    when: Callable[[Response], bool]
-
-
 class ProcessLimits:
     """Holds rate limits on views, counted in this process alone: fixed windows, as Flask-Limiter has them."""
 
@@ -103,13 +97,11 @@ class ProcessLimits:
         *,
         key_func: Callable[[], str],
         methods: Collection[str] | None = None,
-        deduct_when: Callable[[Response], bool] | None = None,
     ) -> Callable[..., Any]:
         """Return ``view`` behind a limit that is counted under ``name`` for each key.
 
-        ``rate`` returns the limit as the settings write it ("30 per minute"). With ``deduct_when``, a call
-        counts only if that says so of its answer. The view raises ``TooManyRequests``, which says when to
-        come back (RFC 6585 section 4).
+        ``rate`` returns the limit as the settings write it ("30 per minute"). The view raises
+        ``TooManyRequests``, which says when to come back (RFC 6585 section 4).
         """
 
         @wraps(view)
@@ -117,27 +109,13 @@ class ProcessLimits:
             if methods is None or request.method in methods:
                 for item in _parsed(rate()):
                     key = f"{name}/{key_func()}/{item.amount}/{item.get_expiry()}"
-                    self._admit(key, item, deduct_when)
+                    self._admit(key, item)
             return view(*arguments, **values)
 
         return limited
 
-    def deduct(self, response: Response) -> Response:
-        """Count what is counted by its answer; to be called after a request."""
-        pending: list[_Deduction] = g.get("deductions", [])
-        for deduction in pending:
-            if deduction.when(response):
-                self._storage.incr(deduction.key, deduction.seconds)
-        return response
-
-    def _admit(self, key: str, item: RateLimitItem, when: Callable[[Response], bool] | None) -> None:
-        seconds = item.get_expiry()
-        if when is None:
-            exceeded = self._storage.incr(key, seconds) > item.amount
-        else:
-            exceeded = self._storage.get(key) >= item.amount
-            g.setdefault("deductions", []).append(_Deduction(key, seconds, when))
-        if exceeded:
+    def _admit(self, key: str, item: RateLimitItem) -> None:
+        if self._storage.incr(key, item.get_expiry()) > item.amount:
             left = self._storage.get_expiry(key) - clock.now().timestamp()
             raise TooManyRequests(retry_after=max(1, int(left)))
 

@@ -130,7 +130,7 @@ def counted_address() -> str:
 def limit(app: Flask, endpoint: str, setting: str, **options: Any) -> None:
     """Put the rate limit of the setting ``setting`` on ``endpoint``.
 
-    Options are Flask-Limiter's ``key_func``, ``methods`` and ``deduct_when``.
+    Options are Flask-Limiter's ``key_func`` and ``methods``.
     """
     limits: list[str] = app.extensions["portal.limits"].setdefault(endpoint, [])
     views: dict[str, Any] = app.view_functions
@@ -214,8 +214,7 @@ def _count_calls(app: Flask, configured: Settings) -> None:
     """Make ready what counts calls for rate limits: this process alone, or Flask-Limiter in a Redis."""
     app.extensions["portal.limits"] = {}
     if configured.rate_limit_storage.startswith("memory"):
-        limits = app.extensions["portal.limiter"] = ProcessLimits()
-        app.after_request(limits.deduct)
+        app.extensions["portal.limiter"] = ProcessLimits()
         return
     # Here and not above: redis takes long to import, and imports OpenTelemetry wherever that is installed.
     from redis.backoff import NoBackoff

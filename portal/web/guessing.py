@@ -9,25 +9,21 @@ import logging
 from functools import lru_cache
 
 from flask import Flask, Response, current_app, request
-from flask_limiter import Limiter
 from limits import RateLimitItem, parse_many
-from limits.strategies import FixedWindowRateLimiter, RateLimiter
+from limits.strategies import RateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from portal import clock
-from portal.counters import ProcessStorage
 from portal.extensions import counted_address, settings
 
 log = logging.getLogger(__name__)
 
 _SETTING = "rate_limit_secret_failures"
 _GUARDED = "portal.wrong_secrets"
-_IN_THIS_PROCESS = "portal.wrong_secrets.counts"
 
 
 def init_app(app: Flask) -> None:
     """Register the limit, after the headers of every response: a refusal of ours has them too."""
-    app.extensions[_IN_THIS_PROCESS] = FixedWindowRateLimiter(ProcessStorage())
     app.after_request(_refuse_what_is_too_much)
 
 
@@ -77,9 +73,6 @@ def _rates(setting: str) -> tuple[RateLimitItem, ...]:
 
 
 def _counts() -> RateLimiter:
-    """Return what counts: Redis, where Flask-Limiter counts there, or this process."""
-    limiter = current_app.extensions["portal.limiter"]
-    counts: RateLimiter = (
-        limiter.limiter if isinstance(limiter, Limiter) else current_app.extensions[_IN_THIS_PROCESS]
-    )
+    """Return what counts for the other limits too: Redis, or this process."""
+    counts: RateLimiter = current_app.extensions["portal.limiter"].limiter
     return counts
