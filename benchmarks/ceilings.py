@@ -35,7 +35,7 @@ def _hello(application: str, folder: Path, workers: int, seconds: float, connect
     gunicorn = str(Path(sys.executable).parent / "gunicorn")
     server = Program(
         [gunicorn, "-w", str(workers), "-k", "gthread", "--threads", "4", "--keep-alive", "15",
-         "-b", f"127.0.0.1:{port}", f"benchmarks.hello:{application}"],
+         "--no-control-socket", "-b", f"127.0.0.1:{port}", f"benchmarks.hello:{application}"],
         folder / "hello.log", folder=TOP, environment=dict(os.environ),
     )  # fmt: skip
     try:

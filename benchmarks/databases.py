@@ -12,12 +12,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import create_engine, inspect, text
 
-from benchmarks.processes import Program, free_port, pause
+from benchmarks.processes import Missing, Program, free_port, pause
 
 
-class Missing(Exception):
-    """Something is not installed; the text says what to install."""
+class NotEmpty(Exception):
+    """A database that is to be cleared in the end holds something; the text says what."""
+
+
+def version_of_empty(url: str) -> str:
+    """Return the server's version of an empty PostgreSQL database (SQLAlchemy's ``url``).
+
+    Raises :class:`NotEmpty`: whatever it holds would be dropped after the run.
+    """
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            # Migrations that were taken back leave their own table.
+            if held := set(inspect(connection).get_table_names()) - {"alembic_version"}:
+                raise NotEmpty(f"the database is not empty: it has the table {min(held)}")
+            return str(connection.execute(text("SHOW server_version")).scalar_one())
+    finally:
+        engine.dispose()
 
 
 def scratch() -> Path:

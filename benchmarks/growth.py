@@ -9,7 +9,6 @@ million journeys take about 20 GB of disk and ten minutes to fill; a private ser
 
 import argparse
 import os
-import re
 import shutil
 import signal
 import statistics
@@ -19,7 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,8 @@ from flask import Flask
 from sqlalchemy import create_engine, insert, text
 
 from benchmarks import growth_fill, growth_work, stage
+from benchmarks.load import wrk
+from benchmarks.processes import LOAD_CORE, MEASURED_CORE, cores_are_apart
 from portal import clock, credentials
 from portal import settings as portal_settings
 from portal.app import create_app
@@ -180,25 +181,42 @@ def _measure(places: list[Place], folder: Path, arguments: argparse.Namespace) -
 
 
 def _run(place: Place, app: Flask, folder: Path, arguments: argparse.Namespace, *, seconds: int) -> None:
-    targets: dict[str, Callable[[], list[str]]] = {
-        "authorize": lambda: [stage.authorize_url(app, place.address)],
-        "token": lambda: _token(place, app, folder, _CODES_PER_SECOND * seconds),
-    }
-    for name, target in targets.items():
-        arguments_of_wrk = target()
-        before = [growth_work.cpu_of(pid) for pid in (place.portal_pid, place.database_pid)]
-        run, done = _wrk(arguments_of_wrk, arguments.connections, seconds)
-        spent = [growth_work.cpu_of(pid) for pid in (place.portal_pid, place.database_pid)]
-        each = [(after - first) / max(done, 1) * 1e6 for first, after in zip(before, spent, strict=True)]
-        place.runs.setdefault(name, []).append(run._replace(portal_cpu=each[0], database_cpu=each[1]))
+    def authorize() -> wrk.WrkRun:
+        address = stage.authorize_url(app, place.address)
+        return wrk.run(address, seconds=seconds, connections=arguments.connections)
 
+    def token() -> wrk.WrkRun:
+        address = f"{place.address}/v1/openid/token"
+        given = {"BENCH_FORM": stage.token_form(app), "BENCH_CODES": str(minted)}
+        return wrk.run(
+            address, seconds=seconds, connections=arguments.connections, script="token.lua", environment=given
+        )
 
-def _token(place: Place, app: Flask, folder: Path, count: int) -> list[str]:
     minted = folder / "codes.txt"
-    minted.write_text("\n".join(_mint(app, count)))
-    os.environ["BENCH_FORM"] = stage.token_form(app)
-    os.environ["BENCH_CODES"] = str(minted)
-    return ["-s", str(TOP / "benchmarks/wrk/token.lua"), f"{place.address}/v1/openid/token"]
+    minted.write_text("\n".join(_mint(app, _CODES_PER_SECOND * seconds)))
+    for name, load in (("authorize", authorize), ("token", token)):
+        before = [growth_work.cpu_of(pid) for pid in (place.portal_pid, place.database_pid)]
+        with _on_the_load_core():
+            made = load()
+        spent = [growth_work.cpu_of(pid) for pid in (place.portal_pid, place.database_pid)]
+        portal, database = (
+            (after - first) / max(made.requests, 1) * 1e6 for first, after in zip(before, spent, strict=True)
+        )
+        place.runs.setdefault(name, []).append(
+            Run(made.rate, made.p50 * 1e3, made.p99 * 1e3, sum(made.failures.values()), portal, database)
+        )
+
+
+@contextmanager
+def _on_the_load_core() -> Iterator[None]:
+    """Let what is started in the block keep to the core that is not the portal's."""
+    before = os.sched_getaffinity(0)
+    if cores_are_apart():
+        os.sched_setaffinity(0, {LOAD_CORE})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _mint(app: Flask, count: int) -> list[str]:
@@ -234,29 +252,6 @@ def _mint(app: Flask, count: int) -> list[str]:
         )
         db.session.commit()
         return list(made)
-
-
-def _wrk(target: list[str], connections: int, seconds: int) -> tuple[Run, int]:
-    """Run wrk; return what it measured and how many requests it made."""
-    pinned = ["taskset", "-c", "1"] if (os.cpu_count() or 1) > 1 else []
-    command = [*pinned, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *target]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    rate, p50, p99 = (
-        re.search(pattern, out) for pattern in (r"Requests/sec:\s+([\d.]+)", r"50%\s+(\S+)", r"99%\s+(\S+)")
-    )
-    done = re.search(r"(\d+) requests in", out)
-    if done is None or rate is None or p50 is None or p99 is None:
-        sys.exit(f"wrk printed something unexpected:\n{out}")
-    run = Run(float(rate[1]), _milliseconds(p50[1]), _milliseconds(p99[1]), int(failed[1]) if failed else 0)
-    return run, int(done[1])
-
-
-def _milliseconds(value: str) -> float:
-    for unit, factor in (("us", 0.001), ("ms", 1.0), ("s", 1000.0)):
-        if value.endswith(unit):
-            return float(value.removesuffix(unit)) * factor
-    return float("nan")
 
 
 def _print_table(places: list[Place]) -> None:
@@ -297,7 +292,7 @@ def _prune(place: Place, folder: Path, arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def _served(place: Place, workers: int) -> Iterator[None]:
-    pinned = ["taskset", "-c", "0"] if (os.cpu_count() or 1) > 1 else []
+    pinned = ["taskset", "-c", str(MEASURED_CORE)] if cores_are_apart() else []
     command = [*pinned, sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app"]
     environment = {
         **os.environ, **stage.environment(place.database, place.address),

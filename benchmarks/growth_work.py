@@ -5,18 +5,22 @@ many days until it is ended, as a worker would, and says how fast that was.
 """
 
 import os
+import re
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select, text
@@ -37,7 +41,8 @@ from portal.watch.state import StateCollector
 TOP = Path(__file__).resolve().parent.parent
 #: A plan that looks at more rows than this for each one that it gives back is worth a look.
 _MANY = 2000
-_BIG = {"journeys", "captures", "authorization_grants", "audit_events", "audit_links", "users"}
+#: What has a plan.
+_PLANNED = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 
 
 def size_of(app: Flask) -> int:
@@ -146,30 +151,38 @@ class _Plans:
     def __init__(self) -> None:
         self.label = ""
         self._seen: dict[tuple[str, str], tuple[float, int, int, str]] = {}
+        self._traced: list[tuple[str, str]] = []
 
-    def explain(self, connection: Any, statement: str, parameters: Any) -> None:
-        """Ask the database how it is going to answer ``statement``; whatever that writes is undone."""
-        if statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "SHOW", "PRAGMA", "EXPLAIN")):
-            return
-        driver = connection.connection.driver_connection
-        if connection.dialect.name == "sqlite":
-            steps = driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
-            found = (0.0, 0, 0, "; ".join(str(step[3]) for step in steps))
+    def watch(self, driver: Any, _record: Any, _proxy: Any) -> None:
+        """Be told of what the driver of a connection executes: part of it never passes SQLAlchemy."""
+        if isinstance(driver, sqlite3.Connection):
+            driver.set_trace_callback(lambda statement: self._traced.append((self.label, statement)))
         else:
-            with driver.transaction(force_rollback=True), driver.cursor() as cursor:
-                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
-                top = cursor.fetchone()[0][0]
-            nodes = list(_nodes(top["Plan"]))
-            pages = top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"]
-            read = sum(_rows_read(node) for node in nodes)
-            found = (
-                top["Execution Time"],
-                pages,
-                read,
-                ", ".join(dict.fromkeys(filter(None, map(_said, nodes)))),
-            )
+            driver.cursor_factory = partial(_ExplainingCursor, explain=self._explain)
+
+    def _explain(self, driver: Any, statement: str, parameters: Any) -> None:
+        """Ask PostgreSQL how it is going to answer ``statement``; whatever that writes is undone."""
+        if not _PLANNED.match(statement):
+            return
+        with driver.transaction(force_rollback=True), psycopg.Cursor(driver) as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
+            top = cursor.fetchone()[0][0]
+        nodes = list(_nodes(top["Plan"]))
+        pages = top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"]
+        read = sum(_rows_read(node) for node in nodes)
+        said = ", ".join(dict.fromkeys(filter(None, map(_said, nodes))))
+        found = (top["Execution Time"], pages, read, said)
         key = (self.label, statement)
         self._seen[key] = max(found, self._seen.get(key, found))
+
+    def explain_traced(self, driver: sqlite3.Connection) -> None:
+        """Ask SQLite about what was traced: its texts hold their values, so that each plan counts once."""
+        driver.set_trace_callback(None)
+        for label, statement in self._traced:
+            if _PLANNED.match(statement):
+                steps = driver.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+                said = "; ".join(str(step[3]) for step in steps)
+                self._seen[label, f"{statement.split()[0]} {said}"] = (0.0, 0, 0, said)
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each statement that reads a table."""
@@ -177,6 +190,23 @@ class _Plans:
             mark = " (!)" if read > _MANY or "SCAN journeys" in said else ""
             if said:
                 yield f"{label:<14}{ms:>8.2f}{pages:>8}{read:>11,}  {statement.split()[0]}: {said}{mark}"
+
+
+class _ExplainingCursor(psycopg.Cursor[Any]):
+    """Has each statement explained before it is executed."""
+
+    def __init__(self, connection: Any, *, explain: Callable[[Any, str, Any], None], **more: Any) -> None:
+        super().__init__(connection, **more)
+        self._explain = explain
+
+    def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+        self._explain(self.connection, str(query), params)
+        return super().execute(query, params, **more)
+
+    def executemany(self, query: Any, params_seq: Any, **more: Any) -> None:
+        every = list(params_seq)
+        self._explain(self.connection, str(query), every[0])
+        super().executemany(query, every, **more)
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -205,17 +235,17 @@ def _said(node: dict[str, Any]) -> str | None:
 @contextmanager
 def _explained() -> Iterator[_Plans]:
     plans = _Plans()
-
-    def before(
-        connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
-    ) -> None:
-        plans.explain(connection, statement, parameters[0] if many else parameters)
-
-    event.listen(db.engine, "before_cursor_execute", before)
+    db.engine.dispose()
+    event.listen(db.engine, "checkout", plans.watch)
     try:
         yield plans
     finally:
-        event.remove(db.engine, "before_cursor_execute", before)
+        event.remove(db.engine, "checkout", plans.watch)
+        db.session.remove()
+    if db.engine.dialect.name == "sqlite":
+        with db.engine.connect() as connection:
+            plans.explain_traced(connection.connection.driver_connection)
+    db.engine.dispose()
 
 
 def print_audit(app: Flask, most: int) -> None:

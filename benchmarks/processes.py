@@ -20,6 +20,10 @@ _PATIENCE = 60
 MEASURED_CORE, LOAD_CORE = 0, 1
 
 
+class Missing(Exception):
+    """A program of the system is not installed; the text says what to install."""
+
+
 class NotReady(Exception):
     """A program did not come up; the text says what it wrote."""
 
@@ -76,23 +80,33 @@ class Program:
             )  # fmt: skip
 
     def ready(self, url: str) -> float:
-        """Wait until ``url`` answers 2xx and return the seconds since the start; raises :class:`NotReady`."""
+        """Wait until ``url`` answers 2xx and return the seconds since the start.
+
+        Raises :class:`NotReady` when it does not come up; the program is stopped then.
+        """
         while time.perf_counter() - self.started < _PATIENCE and self.runs():
             try:
                 urllib.request.urlopen(url, timeout=5).close()
                 return time.perf_counter() - self.started
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 pause(0.005)
-        raise NotReady(f"{self.name}\n{self.log.read_text(errors='replace')[-4000:]}")
+        raise self._given_up()
 
     def listening(self, port: int) -> float:
-        """Wait until somebody listens on the port and return the seconds since the start."""
+        """Wait until somebody listens on the port and return the seconds since the start.
+
+        Raises :class:`NotReady` when nobody does; the program is stopped then.
+        """
         while time.perf_counter() - self.started < _PATIENCE and self.runs():
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return time.perf_counter() - self.started
             pause(0.005)
-        raise NotReady(f"{self.name}\n{self.log.read_text(errors='replace')[-4000:]}")
+        raise self._given_up()
+
+    def _given_up(self) -> NotReady:
+        self.stop()
+        return NotReady(f"{self.name}\n{self.log.read_text(errors='replace')[-4000:]}")
 
     def runs(self) -> bool:
         """Say whether the program still runs."""

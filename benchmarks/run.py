@@ -13,27 +13,41 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from benchmarks import ceilings, databases, machine, measures, stage, table
 from benchmarks.contenders import Contender
 from benchmarks.load.walkers import walk_for
 from benchmarks.measures import Load
-from benchmarks.peers.installing import NotInstalled
-from benchmarks.peers.others import DjangoOauthToolkit, OidcProvider, PlainAuthlib
+from benchmarks.peers.others import (
+    BareFloor,
+    Canaille,
+    DjangoOauthToolkit,
+    OidcProvider,
+    PlainAuthlib,
+    UnderGunicorn,
+)
 from benchmarks.portal import TOP, Portal, PortalAskingVerifEye
-from benchmarks.processes import LOAD_CORE, NotReady, Program, cores_are_apart, free_port
+from benchmarks.processes import LOAD_CORE, Missing, NotReady, Program, cores_are_apart, free_port
 from benchmarks.table import Report
 
 #: Measured also with every program on every core.
 _FREE = (measures.TOKEN, measures.FLOW)
+#: The peers written in Python, by the name they are chosen by; each is measured on both databases.
+_PYTHON_PEERS: dict[str, type[UnderGunicorn]] = {
+    "floor": BareFloor,
+    "authlib": PlainAuthlib,
+    "canaille": Canaille,
+    "django": DjangoOauthToolkit,
+}
 
 
 def main() -> None:
-    """Run what was asked for, print the report, and end with 1 if requests failed."""
+    """Run what was asked for, print the report, and end with 1 if anything failed."""
     arguments = _arguments()
-    if arguments.growth:
-        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.growth"])
+    if arguments.growth is not None:
+        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.growth", *arguments.growth])
     if shutil.which("wrk") is None:
         sys.exit("The load generator wrk is missing: apt-get install wrk")
     report = Report()
@@ -45,8 +59,8 @@ def main() -> None:
     print(text)
     if arguments.write:
         table.write(report, arguments.write)
-    if failures := report.failures():
-        sys.exit("REQUESTS FAILED:\n" + "\n".join(failures))
+    if wrong := report.wrong():
+        sys.exit("FAILED:\n" + "\n".join(wrong))
 
 
 class _Suite:
@@ -57,6 +71,7 @@ class _Suite:
         self._programs: list[Program] = []
         self._portals: list[Portal] = []
         self._postgres: databases.Postgres | None = None
+        self._version: str | None = None
         self._redis: tuple[Program, int] | None = None
         self._fastest: dict[str, float] = {}
 
@@ -82,10 +97,8 @@ class _Suite:
             self._portals, self._folder, workers=self._given.workers,
             seconds=self._given.seconds, connections=self._given.connections,
         )  # fmt: skip
-        version = self._postgres.version() if self._postgres else None
-        self._report.machine = machine.facts(
-            version, f"make bench ARGS='{shlex.join(sys.argv[1:])}'".replace(" ARGS=''", "")
-        )
+        version = self._postgres.version() if self._postgres else self._version
+        self._report.machine = machine.facts(version, _command(self._given.database))
 
     def _rounds(
         self,
@@ -135,9 +148,14 @@ class _Suite:
                 continue
             try:
                 made = start()
-            except (databases.Missing, NotInstalled, NotReady) as error:
+            except Missing as error:
                 _progress(f"skipped {name}: {error}")
-                self._report.skipped.append(f"{name}: {str(error).strip().splitlines()[-1]}")
+                self._report.skipped.append(f"{name}: {error}")
+                continue
+            except Exception as error:
+                # Whatever kept it: the others are worth measuring, and the run ends as a failed one.
+                _progress(f"{name} did not start: {type(error).__name__}: {error}")
+                self._report.broken.append(f"{name}: {_in_a_line(error)}")
                 continue
             for contender in made:
                 self._stack.callback(contender.close)
@@ -150,33 +168,27 @@ class _Suite:
 
     def _all(self) -> dict[str, Callable[[], list[Contender]]]:
         """Return how each contender is started, by the name it is chosen and skipped by."""
-        workers = self._given.workers
-
-        def plain(
-            kind: type[PlainAuthlib] | type[DjangoOauthToolkit], path: str
-        ) -> Callable[[], list[Contender]]:
-            return lambda: [kind(self._folder, path, workers=workers)]
-
-        def durable(
-            kind: type[PlainAuthlib] | type[DjangoOauthToolkit], name: str
-        ) -> Callable[[], list[Contender]]:
-            return lambda: [
-                kind(self._folder, self._server().new(name), workers=workers, store=self._server().program)
-            ]
-
-        return {
+        found: dict[str, Callable[[], list[Contender]]] = {
             "portal-sqlite": lambda: self._portal(f"sqlite:///{self._folder}/portal.sqlite3", None),
             "portal-postgresql": self._portal_on_postgres,
             "oidc-provider-memory": lambda: [OidcProvider(self._folder)],
             "oidc-provider-redis": lambda: [OidcProvider(self._folder, self._cache())],
-            "authlib-sqlite": plain(PlainAuthlib, f"sqlite:///{self._folder}/authlib.sqlite3"),
-            "authlib-postgresql": durable(PlainAuthlib, "authlib"),
-            "django-sqlite": plain(DjangoOauthToolkit, f"sqlite://{self._folder}/django.sqlite3"),
-            "django-postgresql": durable(DjangoOauthToolkit, "django"),
         }
+        for name, kind in _PYTHON_PEERS.items():
+            found[f"{name}-sqlite"] = partial(self._on_sqlite, kind, name)
+            found[f"{name}-postgresql"] = partial(self._on_postgres, kind, name)
+        return found
+
+    def _on_sqlite(self, kind: type[UnderGunicorn], name: str) -> list[Contender]:
+        return [kind(self._folder, f"sqlite:///{self._folder}/{name}.sqlite3", workers=self._given.workers)]
+
+    def _on_postgres(self, kind: type[UnderGunicorn], name: str) -> list[Contender]:
+        server = self._server()
+        return [kind(self._folder, server.new(name), workers=self._given.workers, store=server.program)]
 
     def _portal_on_postgres(self) -> list[Contender]:
         if self._given.database:
+            self._version = databases.version_of_empty(self._given.database)
             return self._portal(self._given.database, None)
         address = self._server().new("portal").replace("postgresql://", "postgresql+psycopg://")
         return self._portal(address, self._server().program)
@@ -236,6 +248,18 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _in_a_line(error: Exception) -> str:
+    """Return what an exception says: of a program's output the end, of anything else the beginning."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1 if isinstance(error, NotReady) else 0]
+
+
+def _command(database: str | None) -> str:
+    """Return how this run was asked for, without the database's address, which may hold a password."""
+    words = [word.replace(database, "URL") if database else word for word in sys.argv[1:]]
+    return f"make bench ARGS='{shlex.join(words)}'" if words else "make bench"
+
+
 def _progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -243,11 +267,12 @@ def _progress(line: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__.partition("\n\n")[0])
     parser.add_argument(
-        "--quick", action="store_true", help="two short rounds, pinned only: about two minutes"
+        "--quick", action="store_true", help="two short rounds, pinned only: about five minutes"
     )
     parser.add_argument("--only", default="", metavar="WORDS", help=(
         "measures and contenders, comma separated: " + ", ".join(measures.SHORT) + "; portal, oidc-provider, "
-        "authlib, django, or one of them with -sqlite, -postgresql, -memory, -redis"))  # fmt: skip
+        "floor, authlib, canaille, django, or one of them with -sqlite, -postgresql, -memory, "
+        "-redis"))  # fmt: skip
     parser.add_argument(
         "--database", metavar="URL", help="an empty PostgreSQL database for the portal (made and cleared)"
     )
@@ -262,8 +287,10 @@ def _arguments() -> argparse.Namespace:
         "--write", type=Path, metavar="FILE", help="put the figures between the marks in FILE"
     )
     parser.add_argument(
-        "--growth", action="store_true", help="measure how cost grows with the number of rows instead"
-    )
+        "--growth", nargs=argparse.REMAINDER, metavar="…",
+        help="measure instead how cost grows with the number of rows; what follows is for that "
+        "(--growth --help lists it)",
+    )  # fmt: skip
     given = parser.parse_args()
     if given.quick:
         given.seconds, given.runs, given.pinned_only = 1, 2, True

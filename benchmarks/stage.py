@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import insert
 
 from benchmarks import relying_party
-from benchmarks.verifeye import API_KEY
+from benchmarks.verifeye import API_KEY, face_of
 from portal import clock, credentials, settings
 from portal.app import create_app
 from portal.cli.db import configuration
@@ -83,8 +83,9 @@ def prepare(database: str, issuer: str, verifeye: str | None = None) -> Flask:
                 redirect_uris=[REDIRECT_URI],
                 secret=SECRET,
             )
-            for person in people:
-                enrolments.enrol_by_operator(person, made.id)
+            for number, person in enumerate(people):
+                # As after their first visit: the everyday sign-in is not one's first.
+                enrolments.enrol_by_operator(person, made.id).face_id = face_of(number)
         db.session.commit()
     return app
 

@@ -22,7 +22,9 @@ class Report:
     memory: dict[str, list[Memory]] = field(default_factory=dict)
     ceilings: dict[str, float] = field(default_factory=dict)
     machine: dict[str, str] = field(default_factory=dict)
+    #: Contenders that lack a program of the system, and those that could not be installed or did not start.
     skipped: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def failures(self) -> list[str]:
@@ -34,6 +36,10 @@ class Report:
             for title, runs in contenders.items()
             for reason, count in _failed(runs).items()
         ]
+
+    def wrong(self) -> list[str]:
+        """Return a line for everything that makes the run one not to rely on."""
+        return [f"{line} (not started)" for line in self.broken] + self.failures()
 
 
 def rendered(report: Report) -> str:
@@ -75,6 +81,7 @@ def _machine(report: Report) -> str:
 def _loud(report: Report) -> str:
     lines = [f"- **Requests failed:** {line}" for line in report.failures()]
     lines += [f"- **Beware:** {line}" for line in report.warnings]
+    lines += [f"- **Not started:** {line}" for line in report.broken]
     lines += [f"- Not measured: {line}" for line in report.skipped]
     return "\n".join(lines)
 
@@ -136,6 +143,8 @@ def _aims(report: Report) -> str:
         (measures.TOKEN, _PORTALS[1], "oidc-provider, memory", 1.0),
         (measures.TOKEN, _PORTALS[0], "plain Authlib, PostgreSQL", 5.0),
         (measures.TOKEN, _PORTALS[0], "django-oauth-toolkit, PostgreSQL", 8.0),
+        (measures.TOKEN, _PORTALS[0], "bare floor, PostgreSQL", 0.9),
+        (measures.TOKEN, _PORTALS[1], "bare floor, SQLite", 0.9),
         (measures.FLOW, _PORTALS[0], "oidc-provider, Redis", 1.0),
         (measures.PUSHED_FLOW, _PORTALS[0], "oidc-provider, Redis", 1.0),
     ):

@@ -28,6 +28,11 @@ def returned(state: str, face: int) -> str:
     return f"{query}&{signing.SIGNATURE}={signing.sign(query, API_KEY)}"
 
 
+def face_of(person: int) -> str:
+    """Return the name that VerifEye has for the face of the person with that number."""
+    return f"face-{person:08x}"
+
+
 def _face_id(session: str) -> str:
     return f"face-{session[:8]}"
 

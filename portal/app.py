@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import configure_mappers
 
 from portal import (
@@ -27,7 +26,10 @@ from portal import (
 from portal import settings as settings_module
 from portal.settings import Settings
 from portal.web import proxies
+from portal.web.application import Portal
+from portal.web.csrf import FormTokens
 from portal.web.session_cookies import SessionCookies
+from portal.web.templates import Templates
 
 TOP = Path(__file__).resolve().parent.parent
 
@@ -39,7 +41,7 @@ def create_app(configured: Settings | None = None, **overrides: Any) -> Flask:
     ``overrides`` (tests) on top. Raises ``SettingsError`` where a setting is missing or unsafe.
     """
     configured = configured or settings_module.load(**overrides)
-    app = Flask(
+    app = Portal(
         "portal",
         template_folder=str(TOP / "templates"),
         static_folder=str(TOP / "static"),
@@ -49,12 +51,13 @@ def create_app(configured: Settings | None = None, **overrides: Any) -> Flask:
     # A doubled slash would be answered by 308, which posts a form again, at whatever host the request named.
     app.url_map.merge_slashes = False
     app.session_interface = SessionCookies()
+    app.jinja_environment = Templates
     _configure(app, configured)
     logs.init_app(app, configured)
     tracing.init_app(app, configured)
     extensions.init_app(app, configured)
     watch.init_app(app)
-    CSRFProtect(app)
+    FormTokens(app)
     web.init_app(app)
     users.init_app(app)
     verifications.init_app(app)

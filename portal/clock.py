@@ -35,6 +35,14 @@ def after(seconds: float) -> datetime:
     return _now() + timedelta(seconds=seconds)
 
 
+def is_within(end: datetime, seconds: float) -> bool:
+    """Say whether ``end`` is still to come, and no later than ``seconds`` from now.
+
+    For what is remembered until then: a clock that was set back must not make it last for longer.
+    """
+    return 0 < (end - _now()).total_seconds() <= seconds
+
+
 def sleep(seconds: float) -> None:
     """Wait for ``seconds``; under a replaced clock, time moves on without anybody waiting."""
     _sleep(seconds)

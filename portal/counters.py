@@ -12,7 +12,7 @@ from functools import lru_cache, wraps
 from typing import Any
 
 from flask import request
-from limits import RateLimitItem, parse_many
+from limits import parse_many
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
@@ -107,19 +107,19 @@ class ProcessLimits:
         @wraps(view)
         def limited(*arguments: Any, **values: Any) -> Any:
             if methods is None or request.method in methods:
-                for item in _parsed(rate()):
-                    key = f"{name}/{key_func()}/{item.amount}/{item.get_expiry()}"
-                    self._admit(key, item)
+                for most, seconds in _parsed(rate()):
+                    self._admit(f"{name}/{key_func()}/{most}/{seconds}", most, seconds)
             return view(*arguments, **values)
 
         return limited
 
-    def _admit(self, key: str, item: RateLimitItem) -> None:
-        if self._storage.incr(key, item.get_expiry()) > item.amount:
+    def _admit(self, key: str, most: int, seconds: int) -> None:
+        if self._storage.incr(key, seconds) > most:
             left = self._storage.get_expiry(key) - clock.now().timestamp()
             raise TooManyRequests(retry_after=max(1, int(left)))
 
 
 @lru_cache(maxsize=64)
-def _parsed(rate: str) -> tuple[RateLimitItem, ...]:
-    return tuple(parse_many(rate))
+def _parsed(rate: str) -> tuple[tuple[int, int], ...]:
+    """Return how many calls in how many seconds, for each limit of a setting."""
+    return tuple((item.amount, item.get_expiry()) for item in parse_many(rate))

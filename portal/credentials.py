@@ -14,6 +14,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 #: No vowels, no look-alikes: a reference is read out over the telephone.
 _REFERENCE_ALPHABET = "23456789BCDFGHJKLMNPQRSTVWXZ"
+_REFERENCE_LETTERS = 12
+_REFERENCES = len(_REFERENCE_ALPHABET) ** _REFERENCE_LETTERS
 
 
 class UnsealError(Exception):
@@ -50,7 +52,10 @@ def reference() -> str:
 
     With its 57 bits, ten million that are kept make the next one collide once in ten thousand million.
     """
-    letters = "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(12))
+    number, letters = secrets.randbelow(_REFERENCES), ""
+    for _ in range(_REFERENCE_LETTERS):
+        number, place = divmod(number, len(_REFERENCE_ALPHABET))
+        letters += _REFERENCE_ALPHABET[place]
     return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
 
 

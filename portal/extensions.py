@@ -21,6 +21,7 @@ from sqlalchemy import (
     Engine,
     Executable,
     MetaData,
+    PoolResetState,
     Table,
     event,
     make_url,
@@ -29,12 +30,17 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
-from portal import clock
+from portal import clock, one_writer
 from portal.counters import ProcessLimits
 from portal.credentials import Vault
 from portal.settings import Settings
+from portal.statements import begin_if_idle, only_reads
 
 log = logging.getLogger(__name__)
+
+
+#: Seconds after which a write is given up that others keep from beginning.
+_SQLITE_PATIENCE = 15
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -237,9 +243,13 @@ def _count_calls(app: Flask, configured: Settings) -> None:
 
 def _engine_options(configured: Settings) -> dict[str, Any]:
     if configured.database_url.startswith("sqlite"):
-        # The driver begins a transaction only before it writes, and IMMEDIATE makes that moment wait
-        # for the other writer instead of failing half-way with "database is locked".
-        return {"hide_parameters": True, "connect_args": {"isolation_level": "IMMEDIATE", "timeout": 15}}
+        # A transaction begins only before a write, and IMMEDIATE makes that moment wait for the other writer
+        # instead of failing half-way with "database is locked".
+        options = {"isolation_level": "IMMEDIATE", "timeout": _SQLITE_PATIENCE}
+        return {
+            "hide_parameters": True,
+            "connect_args": {**options, "factory": one_writer.queue_for(_SQLITE_PATIENCE)},
+        }
     return {
         # An error's text must not carry the values of the statement into a log.
         "hide_parameters": True,
@@ -249,6 +259,8 @@ def _engine_options(configured: Settings) -> dict[str, Any]:
         "pool_timeout": 5,
         # So that a server that was moved to another address is noticed without a restart.
         "pool_recycle": 3600,
+        # Done below, where there is something to take back.
+        "pool_reset_on_return": None,
         "connect_args": _postgresql_arguments(configured),
     }
 
@@ -279,6 +291,31 @@ def _prepare_engine(engine: Engine, configured: Settings) -> None:
         _prepare_sqlite(engine, configured)
         return
 
+    @event.listens_for(engine, "connect")
+    def begin_nothing_by_itself(connection: Any, _record: Any) -> None:
+        # psycopg would begin a transaction before a statement that only reads, too.
+        connection.autocommit = True
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def begin_before_a_change(
+        connection: Any, cursor: Any, text: str, _values: Any, _context: Any, _many: bool
+    ) -> None:
+        if only_reads(text) or connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+            return
+        begin_if_idle(cursor.connection)
+
+    @event.listens_for(engine, "reset")
+    def take_back_what_was_begun(connection: Any, _record: Any, state: PoolResetState) -> None:
+        if not state.terminate_only and connection.pgconn.transaction_status:
+            connection.rollback()
+
+    @event.listens_for(engine, "checkin")
+    def begin_nothing_by_itself_again(connection: Any, _record: Any) -> None:
+        # Whoever asked for another isolation level (a migration that makes an index CONCURRENTLY) has had
+        # SQLAlchemy change this; a statement that commits by itself would be taken back.
+        if connection is not None and not connection.closed and not connection.autocommit:
+            connection.autocommit = True
+
     @event.listens_for(engine, "checkout")
     def leave_a_dead_connection(connection: Any, _record: Any, _proxy: Any) -> None:
         # An idle server says nothing. What it has said since, or the end of the connection, means that it
@@ -299,9 +336,14 @@ def _prepare_sqlite(engine: Engine, configured: Settings) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
+    @event.listens_for(engine, "before_cursor_execute")
+    def take_a_turn_before_a_write(
+        _connection: Any, cursor: Any, text: str, _values: Any, _context: Any, _many: bool
+    ) -> None:
+        if one_writer.writes(text):
+            cursor.connection.begin_to_write()
+
     @event.listens_for(engine, "savepoint")
     def begin_before_a_savepoint(connection: Any, _name: str) -> None:
         # The driver begins nothing for a savepoint, and releasing an outermost one commits everything.
-        driver = connection.connection.dbapi_connection
-        if not driver.in_transaction:
-            driver.execute("BEGIN IMMEDIATE")
+        connection.connection.dbapi_connection.begin_to_write()

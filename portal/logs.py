@@ -8,20 +8,22 @@ No room logs a secret. What looks like one is taken out here all the same, as a 
 break in somebody's text never begins a line of the log.
 """
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, g, has_request_context, request
-from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.json import JsonFormatter
+from flask import Flask, Request, Response, g, has_request_context, request
 
 from portal import clock, credentials
 from portal.settings import Settings
+
+if TYPE_CHECKING:
+    from flask.ctx import _AppCtxGlobals
 
 #: Libraries that say too much: Authlib writes whole tokens at DEBUG, SQLAlchemy statements with their
 #: values at INFO, Werkzeug and urllib3 query strings. They stay at these levels whatever is configured.
@@ -68,13 +70,13 @@ _SECRETS = (
     # SQLAlchemy quotes a statement's values when it fails, to the end of the line.
     (re.compile(r"\[parameters: [^\n]*"), f"[parameters: {_GONE}]"),
 )
-#: What at least one of these shapes needs, in lower case: nearly every value of a line has none of it.
-_NEEDED = ("=", " ", "vp", "eyj", "zat", "[parameters:")
 #: Fields whose value is never written, whatever it looks like.
 _SECRET_NAMES = frozenset(
     {"authorization", "cookie", "set-cookie", "x-api-key", "api_key", "client_secret", "client_assertion",
      "code_verifier", "access_token", "id_token", "password", "secret"}
 )  # fmt: skip
+#: What Python itself, or gunicorn, puts into each record: no fields of a line.
+_NO_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 #: Control characters, line separators, what turns the direction of a text round, and halves of characters.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -124,7 +126,15 @@ def at_least(level: int) -> Iterator[None]:
 def redact(line: str) -> str:
     """Return ``line`` without what looks like a token, a secret or a credential."""
     lowered = line.lower()
-    if not any(part in lowered for part in _NEEDED):
+    # What at least one of the shapes needs: nearly every value of a line has none of it.
+    if not (
+        " " in lowered
+        or "=" in lowered
+        or "vp" in lowered
+        or "eyj" in lowered
+        or "zat" in lowered
+        or "[parameters:" in lowered
+    ):
         return line
     for shape, replacement in _SECRETS:
         line = shape.sub(replacement, line)
@@ -136,48 +146,42 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
-class _Handler(logging.StreamHandler[TextIO]):
+class _Handler(logging.Handler):
     """Writes to whatever standard error is at the time: test runners put another in its place."""
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> TextIO:
-        return sys.stderr
-
-    @stream.setter
-    def stream(self, value: TextIO) -> None:
-        raise AttributeError("the stream is standard error")
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            stream = sys.stderr
+            stream.write(self.format(record) + "\n")
+            stream.flush()
+        except Exception:
+            self.handleError(record)
 
 
-class _Json(JsonFormatter):
+class _Json(logging.Formatter):
     """One JSON object a line."""
 
-    def __init__(self) -> None:
-        super().__init__(["message"], reserved_attrs=[*RESERVED_ATTRS, "color_message"])
-
-    def add_fields(
-        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
-    ) -> None:
-        log_data.update(time=_time(record), level=record.levelname, logger=record.name)
-        super().add_fields(log_data, record, message_dict)
-
-    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        # Before it is written as JSON: a pattern that met an escaped quotation mark would spoil the line.
-        return {name: _clean(name, value) for name, value in log_data.items() if value is not None}
+    def format(self, record: logging.LogRecord) -> str:
+        # Secrets go before it is JSON: a pattern that met an escaped quotation mark would spoil the line.
+        line = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        if record.exc_info:
+            line["exc_info"] = redact(self.formatException(record.exc_info))
+        if record.stack_info:
+            line["stack_info"] = redact(record.stack_info)
+        line.update(_fields(record))
+        return _encode(line)
 
 
 class _Text(logging.Formatter):
     """A line for people; a traceback follows it, marked so that no line of it passes for one of the log."""
 
     def format(self, record: logging.LogRecord) -> str:
-        extras = {
-            name: value
-            for name, value in record.__dict__.items()
-            if name not in RESERVED_ATTRS and name != "message" and value is not None
-        }
-        detail = " ".join(f"{name}={_clean(name, value)}" for name, value in extras.items())
+        detail = " ".join(f"{name}={value}" for name, value in _fields(record).items())
         message = f"{_time(record)} {record.levelname} {record.name} {redact(record.getMessage())}"
         lines = [one_line(f"{message} [{detail}]" if detail else message)]
         if record.exc_info:
@@ -186,10 +190,24 @@ class _Text(logging.Formatter):
         return "\n".join(lines)
 
 
+_encode = json.JSONEncoder().encode
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what ``record`` carries beside its message, without secrets."""
+    return {
+        name: _clean(name, value)
+        for name, value in record.__dict__.items()
+        if name not in _NO_FIELDS and value is not None
+    }
+
+
 def _clean(name: str, value: Any) -> Any:
     """Return a field's value without secrets, however deep they lie."""
     if name.lower() in _SECRET_NAMES:
         return _GONE
+    if isinstance(value, str):
+        return redact(value)
     if isinstance(value, dict):
         return {str(key): _clean(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -205,36 +223,40 @@ def _time(record: logging.LogRecord) -> str:
 def _add_context(record: logging.LogRecord) -> bool:
     """Add what the current request knows to ``record``; a field that the caller gave stays."""
     if has_request_context():
-        known = {
-            "request_id": g.get("request_id"),
-            "reference": g.get("journey_reference") or g.get("reference"),
-        }
-        for name, value in known.items():
-            if value is not None and getattr(record, name, None) is None:
-                setattr(record, name, value)
+        known: _AppCtxGlobals = g._get_current_object()
+        fields = record.__dict__
+        for name, value in (
+            ("request_id", known.get("request_id")),
+            ("reference", known.get("journey_reference") or known.get("reference")),
+        ):
+            if value is not None and fields.get(name) is None:
+                fields[name] = value
     return True
 
 
 def _begin() -> None:
-    g.request_id = credentials.random_hex(64)
-    g.request_began = clock.monotonic()
+    here: _AppCtxGlobals = g._get_current_object()
+    here.request_id = credentials.random_hex(64)
+    here.request_began = clock.monotonic()
 
 
 def _finish(response: Response) -> Response:
     """Write the request's line and tell the caller the id under which the log knows it."""
-    if "request_id" not in g:
+    here: _AppCtxGlobals = g._get_current_object()
+    if "request_id" not in here:
         _begin()
-    response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Request-Id"] = here.request_id
+    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+    status = response.status_code
     # Probes come every few seconds and say nothing while they succeed.
-    probe = request.blueprint == "health" and response.status_code < 400
-    _access.log(
-        logging.DEBUG if probe else logging.INFO,
-        "request",
-        extra={
-            "method": one_line(request.method[:16]),
-            "path": request.path[:_LONGEST_PATH],
-            "status": response.status_code,
-            "duration_ms": round((clock.monotonic() - g.request_began) * 1000, 1),
-        },
-    )
+    level = logging.DEBUG if status < 400 and asked.blueprint == "health" else logging.INFO
+    if _access.isEnabledFor(level):
+        took = clock.monotonic() - here.request_began
+        fields = {
+            "method": one_line(asked.method[:16]),
+            "path": asked.path[:_LONGEST_PATH],
+            "status": status,
+            "duration_ms": round(took * 1000, 1),
+        }
+        _access.log(level, "request", extra=fields)
     return response

@@ -3,20 +3,26 @@
 A statement of ``portal.statements`` runs here inside the session's own transaction, and the row that it finds
 becomes the session's record, exactly as if the ORM had loaded it: what a room changes on it afterwards is
 written by the ORM as usual. Finding one record by the ORM costs five times as much as the statement itself.
+
+A session that has no connection yet takes none for what only reads or commits by itself: such a statement
+borrows one from the pool, which is cheaper, and leaves none behind to be held for the rest of the request.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Insert, insert
+from sqlalchemy import Connection, Insert, event, insert
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import attributes, make_transient_to_detached
+from sqlalchemy.orm import Session, SessionTransaction, attributes, make_transient_to_detached
 
 from portal.extensions import Base, db, table_of
-from portal.statements import Prepared, Row, Transaction
+from portal.statements import Prepared, Row, Together, Transaction, single_statement
 
 Record = TypeVar("Record", bound=Base)
+
+#: In a session's ``info`` while it has a connection.
+_CONNECTED = "portal.records.connected"
 
 
 def first(prepared: Prepared, values: Mapping[str, Any]) -> Row | None:
@@ -25,7 +31,7 @@ def first(prepared: Prepared, values: Mapping[str, Any]) -> Row | None:
     What the session has still to write is written first. Raises what SQLAlchemy raises.
     """
     db.session.flush()
-    with _transaction() as transaction:
+    with _reading(prepared) as transaction:
         return transaction.first(prepared, values)
 
 
@@ -40,6 +46,53 @@ def load(model: type[Record], prepared: Prepared, values: Mapping[str, Any]) -> 
     """Return the record of ``model`` that ``prepared``, a SELECT of all its columns, finds, as it is now."""
     row = first(prepared, values)
     return adopt(model, row) if row is not None else None
+
+
+def load_all(models: Sequence[type[Base]], prepared: Prepared, values: Mapping[str, Any]) -> list[Any] | None:
+    """Return the records of ``models`` that one row of ``prepared`` holds, one after the other.
+
+    ``prepared`` selects all columns of each model in the models' order, and after them what it likes, which
+    is returned as it is. A record whose key is NULL (an outer join) is ``None``. ``None``: no row.
+    """
+    db.session.flush()
+    with _reading(prepared) as transaction:
+        found = transaction.first_values(prepared, values)
+    if found is None:
+        return None
+    records: list[Any] = []
+    for model in models:
+        columns = table_of(model).c.keys()
+        row = dict(zip(columns, found, strict=False))
+        del found[: len(columns)]
+        is_there = all(row[column.name] is not None for column in model.__mapper__.primary_key)
+        records.append(adopt(model, row) if is_there else None)
+    return [*records, *found]
+
+
+def change(together: Together, values: Mapping[str, Any]) -> Row | None:
+    """Make the change and what follows from it, and commit them with what the session wrote before.
+
+    Returns what the change gave; ``None`` if it found nothing to change: then nothing is committed. The
+    session's records stay as they are. Raises what SQLAlchemy raises.
+    """
+    db.session.flush()
+    with _transaction() if _is_connected() else single_statement(db.engine) as transaction:
+        return transaction.change(together, values)
+
+
+def let_go() -> None:
+    """Give the session's connection back to the pool if nothing was written on it; its records stay.
+
+    For the time in which another server is waited for: a connection that is held meanwhile is one that other
+    threads wait for, and PostgreSQL keeps a process for each.
+    """
+    transaction = db.session().get_transaction()
+    if transaction is None or not _is_connected():
+        return
+    with _transaction() as used:
+        if not used.is_idle:
+            return
+    transaction.close()
 
 
 def adopt(model: type[Record], row: Row) -> Record:
@@ -67,6 +120,29 @@ def take_over(record: Base, row: Row) -> None:
 def adding(model: type[Base]) -> Insert:
     """Return the INSERT of one record of ``model``; bind every column by its name."""
     return insert(table_of(model)).inline()
+
+
+@event.listens_for(db.session, "after_begin")
+def _note_connected(session: Session, _transaction: SessionTransaction, _connection: Connection) -> None:
+    session.info[_CONNECTED] = True
+
+
+@event.listens_for(db.session, "after_transaction_end")
+def _note_left(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop(_CONNECTED, None)
+
+
+def _is_connected() -> bool:
+    return _CONNECTED in db.session.info
+
+
+def _reading(prepared: Prepared) -> AbstractContextManager[Transaction]:
+    """Return where to run ``prepared``: on the session's connection if it writes or the session has one."""
+    engine = db.engine
+    if _is_connected() or not prepared.form_for(engine.dialect).only_reads:
+        return _transaction()
+    return single_statement(engine)
 
 
 @contextmanager

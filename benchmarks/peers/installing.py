@@ -1,4 +1,4 @@
-"""Installs a peer from its lock file, once; what cannot be installed is skipped with the reason."""
+"""Installs a peer from its lock file, once."""
 
 import hashlib
 import os
@@ -7,19 +7,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.processes import Missing
+
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".bench"
 
 
 class NotInstalled(Exception):
-    """A peer cannot be installed here; the text says why."""
+    """What the lock file names could not be installed; the text says why."""
 
 
 def node_peer(name: str) -> Path:
-    """Return the folder of a peer written for Node, with its packages; raises :class:`NotInstalled`."""
+    """Return the folder of a peer written for Node, with its packages.
+
+    Raises :class:`Missing` without Node, :class:`NotInstalled` when its packages cannot be had.
+    """
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            raise NotInstalled(f"{program} is missing: apt-get install nodejs npm")
+            raise Missing(f"{program} is missing: apt-get install nodejs npm")
     home = CACHE / name
     lock = HERE / name / "package-lock.json"
     if not _is_current(home, lock):

@@ -1,5 +1,6 @@
 """The peers as contenders: how each is started, and the way that its own simplest login leads to a code."""
 
+import itertools
 import os
 import subprocess
 import urllib.request
@@ -14,7 +15,7 @@ from benchmarks.contenders import Contender, code_in, redirected
 from benchmarks.load.browser import Browser
 from benchmarks.load.walkers import Walk
 from benchmarks.peers import installing
-from benchmarks.processes import Program, free_port
+from benchmarks.processes import NotReady, Program, free_port
 
 _GIVEN = {
     "BENCH_CLIENT_ID": relying_party.CLIENT_ID,
@@ -78,11 +79,16 @@ class OidcProvider(Peer):
         self.startup = self.server.ready(self.origin + self.discovery)
 
 
-class _UnderGunicorn(Peer):
-    """A peer of Python under gunicorn: two workers of four threads, kept connections, as for the portal."""
+class UnderGunicorn(Peer):
+    """A peer written in Python, on the database at ``url`` (SQLAlchemy's), whose own program is ``store``.
+
+    It runs under gunicorn, with so many ``workers`` of four threads and kept connections unless ``serving``
+    says otherwise.
+    """
 
     folder_name: str
     application: str
+    serving: tuple[str, ...] = ("-k", "gthread", "--threads", "4", "--keep-alive", "15")
 
     def __init__(self, folder: Path, url: str, *, workers: int, store: Program | None = None) -> None:
         self.database = "PostgreSQL" if url.startswith("postgresql") else "SQLite"
@@ -97,25 +103,41 @@ class _UnderGunicorn(Peer):
             port, DATABASE_URL=self._address(url), KEY_FILE=str(key), AUTHLIB_INSECURE_TRANSPORT="1",
             OAUTHLIB_INSECURE_TRANSPORT="1", DJANGO_SETTINGS_MODULE="site_settings",
         )  # fmt: skip
-        subprocess.run(
-            [str(home / "bin/python"), *self._staging()], cwd=self._source, env=environment,
-            check=True, capture_output=True,
-        )  # fmt: skip
+        self._stage([str(home / "bin/python"), *self._staging()], environment)
         self.server = Program(
-            [str(home / "bin/gunicorn"), "-w", str(workers), "-k", "gthread", "--threads", "4",
-             "--keep-alive", "15", "--preload", "-b", f"127.0.0.1:{port}", self.application],
+            [str(home / "bin/gunicorn"), "-w", str(workers), *self.serving,
+             "--preload", "--no-control-socket", "-b", f"127.0.0.1:{port}", self.application],
             folder / f"{self.folder_name}-{self.database}.log", environment=environment, folder=self._source,
         )  # fmt: skip
         self.startup = self.server.ready(self.origin + self.discovery)
+
+    def _stage(self, command: list[str], environment: dict[str, str]) -> None:
+        made = subprocess.run(
+            command, cwd=self._source, env=environment, check=False, capture_output=True, text=True
+        )
+        if made.returncode:
+            raise NotReady(made.stderr or made.stdout)
 
     def _address(self, url: str) -> str:
         return url
 
     def _staging(self) -> list[str]:
-        raise NotImplementedError
+        return ["-m", "flask", "--app", "provider", "stage"]
 
 
-class PlainAuthlib(_UnderGunicorn):
+class BareFloor(UnderGunicorn):
+    """Flask and SQLAlchemy Core, and nothing that a sign-in does not need."""
+
+    name = "bare floor"
+    folder_name, application = "bare_floor", "provider:app"
+    serving = ("-k", "sync")
+    jwks, token, authorize = "/jwks", "/token", "/authorize"
+
+    def _address(self, url: str) -> str:
+        return url.replace("postgresql://", "postgresql+psycopg://")
+
+
+class PlainAuthlib(UnderGunicorn):
     """Flask, Flask-SQLAlchemy and Authlib, written the usual way."""
 
     name = "plain Authlib"
@@ -125,11 +147,26 @@ class PlainAuthlib(_UnderGunicorn):
     def _address(self, url: str) -> str:
         return url.replace("postgresql://", "postgresql+psycopg://")
 
-    def _staging(self) -> list[str]:
-        return ["-m", "flask", "--app", "provider", "stage"]
+
+class Canaille(UnderGunicorn):
+    """Canaille: Flask and Authlib, with a directory, consent and pages around them."""
+
+    name = "canaille"
+    folder_name, application = "canaille", "provider:app"
+    jwks, token, authorize = "/oauth/jwks.json", "/oauth/token", "/oauth/authorize"
+    #: As many as its provider.py makes.
+    _people = itertools.cycle(range(1000))
+
+    def _address(self, url: str) -> str:
+        return url.replace("postgresql://", "postgresql+psycopg2://")
+
+    def authorize_address(self, **pushed: str) -> str:
+        """Return an authorization request for one person after the other."""
+        somebody = f"person-{next(self._people)}"
+        return f"{self.authorize}?{urlencode(relying_party.authorization(login_hint=somebody))}"
 
 
-class DjangoOauthToolkit(_UnderGunicorn):
+class DjangoOauthToolkit(UnderGunicorn):
     """Django with django-oauth-toolkit."""
 
     name = "django-oauth-toolkit"

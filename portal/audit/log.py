@@ -1,9 +1,10 @@
 """The only writer of the audit log."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, FromClause, Insert, bindparam, insert, select
+from sqlalchemy import BindParameter, FromClause, Insert, bindparam, insert, select, union_all
 
 from portal import clock, metrics, records
 from portal.audit.events import Event
@@ -43,15 +44,35 @@ def record(
     tell(event, reference=reference, client_id=client_id, user_id=user_id, **fields)
 
 
-def recording(*, reference: Any, client_id: Any, user_id: Any, source: FromClause | None = None) -> Insert:
+def recording(
+    *,
+    reference: Any,
+    client_id: Any,
+    user_id: Any,
+    source: FromClause | None = None,
+    events: Sequence[str] = ("",),
+) -> Insert:
     """Return a statement, or a part of one, that records an event for each row of ``source``, or once.
 
     For statements that are prepared (``portal.statements``). Bind ``now``, ``event`` (the label) and
-    ``fields``; :func:`tell` does the rest once the statement is committed.
+    ``fields``; :func:`tell` does the rest once the statement is committed. Of several ``events``, in
+    their order, each has what stands here behind the names of its own values (``event_first``).
     """
-    columns = (literal_of("now"), literal_of("event"), reference, client_id, user_id, literal_of("fields"))
-    rows = select(*columns) if source is None else select(*columns).select_from(source)
-    return insert(_T).from_select(["at", "event", "reference", "client_id", "user_id", "fields"], rows)
+    rows = [
+        select(
+            literal_of("now"),
+            literal_of("event" + mark),
+            reference,
+            client_id,
+            user_id,
+            literal_of("fields" + mark),
+        )
+        for mark in events
+    ]
+    if source is not None:
+        rows = [row.select_from(source) for row in rows]
+    whole = rows[0] if len(rows) == 1 else union_all(*rows)
+    return insert(_T).from_select(["at", "event", "reference", "client_id", "user_id", "fields"], whole)
 
 
 def tell(
@@ -68,7 +89,7 @@ def tell(
 
 def literal_of(name: str) -> BindParameter[Any]:
     """Return the bound value for a column of an event, by ``name``, of the column's own type."""
-    column = {"now": _T.c.at, "event": _T.c.event, "fields": _T.c.fields}[name]
+    column = {"now": _T.c.at, "event": _T.c.event, "fields": _T.c.fields}[name.partition("_")[0]]
     return bindparam(name, type_=column.type)
 
 

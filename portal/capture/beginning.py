@@ -1,20 +1,13 @@
 """Beginning a capture: may this person be captured, and if so, where does the link lead."""
 
-from portal import credentials
-from portal.audit.events import Event
-from portal.audit.log import record
+from portal import credentials, records
+from portal.capture import at_once
 from portal.extensions import db, settings
-from portal.journey import lifecycle
+from portal.journey import captures
 from portal.journey.errors import OutOfTurn
-from portal.models import (
-    Client,
-    Enrolment,
-    Journey,
-    JourneyPurpose,
-    UserStatus,
-    VerificationConfiguration,
-)
-from portal.users import directory, enrolments
+from portal.models import Client, Journey, JourneyPurpose, UserStatus
+from portal.users import enrolments
+from portal.users.enrolments import Standing, Tie
 from portal.verifications import registry
 
 #: The profile whose question is who somebody is: a first face, whoever's, would answer nothing.
@@ -32,61 +25,67 @@ class NotSetUp(Exception):
 
 
 def begin(journey: Journey, *, consent_version: str) -> str:
-    """Count a link for the journey and return VerifEye's address to send the browser to; flushes.
+    """Count a link for the journey, with the consent, and return VerifEye's address for the browser; commits.
 
     The link is made before anything is counted, so that a person loses no attempt to a service that
     is away. Raises :class:`NotSetUp`, ``VerifEyeError`` and :class:`OutOfTurn`.
     """
-    configuration = registry.find(journey.verification_id)
+    configuration = registry.remembered(journey.verification_id)
     if configuration is None:
         raise NotSetUp("configuration_removed")
-    if not lifecycle.may_begin(journey):
+    if not captures.may_begin(journey):
         raise NotSetUp(LINKS_USED_UP)
-    enrolment = enrolment_for(journey)
+    tie, enrols = tie_for(journey)
+    if not configuration.sign_locally:
+        records.let_go()
     state = credentials.random_hex()
     link = registry.client_for(configuration).signed_link(
         configuration.id,
-        {"state": state, "reExternalId": enrolment.external_id},
+        {"state": state, "reExternalId": tie.external_id},
         settings().capture_link_lifetime,
     )
-    enrols = not enrolments.is_confirmed(enrolment)
-    capture = lifecycle.begin_capture(
+    begun = at_once.begin(
         journey,
         state_secret=state,
-        enrolment_id=enrolment.id,
-        external_id=enrolment.external_id,
+        enrolment_id=tie.id,
+        external_id=tie.external_id,
         enrols=enrols,
+        consent_version=consent_version,
     )
-    if capture is None:
+    if not begun:
         raise OutOfTurn(journey)
-    _note(journey, configuration, consent_version, enrols=enrols)
     return link
 
 
-def enrolment_for(journey: Journey) -> Enrolment:
-    """Return the enrolment to match or to make, if the client's policy allows it; flushes.
+def tie_for(journey: Journey) -> tuple[Tie, bool]:
+    """Return the enrolment to match, or to make and ``True``, if the client's policy allows it; flushes.
 
     VerifEye enrols whoever comes first under an identifier, so the policy decides here: without a
     confirmed enrolment only ``first-use`` goes on, or ``signed`` where the request that named the person
     was proven, or a journey that an invitation began. Raises :class:`NotSetUp`.
     """
-    user = directory.find(journey.user_id) if journey.user_id else None
-    if user is None:
+    person = _person(journey)
+    if person is None:
         raise NotSetUp("unknown_account")
-    if user.status != UserStatus.ACTIVE:
+    if person.status != UserStatus.ACTIVE:
         raise NotSetUp("suspended")
-    enrolment = enrolments.find(user.id, journey.verification_id)
-    if enrolment is not None and enrolments.is_confirmed(enrolment):
-        return enrolment
-    if _may_enrol(journey):
-        return enrolments.find_or_prepare(user.id, journey.verification_id)
-    raise NotSetUp("not_enrolled")
+    if person.confirmed is not None:
+        return person.confirmed, False
+    if journey.user_id is None or not _may_enrol(journey):
+        raise NotSetUp("not_enrolled")
+    prepared = enrolments.find_or_prepare(journey.user_id, journey.verification_id)
+    # Whoever was confirmed in this moment is matched and not enrolled.
+    return Tie(prepared.id, prepared.external_id), not enrolments.is_confirmed(prepared)
 
 
 def is_first_time(journey: Journey) -> bool:
     """Say whether a capture would make a template; the same for a nobody as for somebody not enrolled."""
-    enrolment = enrolments.find(journey.user_id, journey.verification_id) if journey.user_id else None
-    return not enrolments.is_confirmed(enrolment) and _may_enrol(journey)
+    person = _person(journey)
+    return (person is None or person.confirmed is None) and _may_enrol(journey)
+
+
+def _person(journey: Journey) -> Standing | None:
+    return enrolments.of_person(journey.user_id, journey.verification_id) if journey.user_id else None
 
 
 def _may_enrol(journey: Journey) -> bool:
@@ -97,19 +96,3 @@ def _may_enrol(journey: Journey) -> bool:
         return False
     policy = client.enrolment_policy
     return policy == "first-use" or (policy == "signed" and journey.integrity_proven)
-
-
-def _note(
-    journey: Journey, configuration: VerificationConfiguration, consent_version: str, *, enrols: bool
-) -> None:
-    who = {"reference": journey.reference, "client_id": journey.client_id, "user_id": journey.user_id}
-    if journey.consented_at is None:
-        lifecycle.consent(journey, consent_version)
-        record(Event.CONSENT_GIVEN, version=consent_version, **who)
-    record(
-        Event.CAPTURE_STARTED,
-        attempt=journey.attempts + 1,
-        enrols=enrols,
-        verification=configuration.id,
-        **who,
-    )

@@ -30,7 +30,7 @@ def identify() -> Response | str:
     typed = request.form.get("login", "").strip()
     if not typed or not directory.is_account(typed):
         return _ask(journey, error="unreadable" if typed else "empty", typed=typed)
-    user = directory.resolve(typed)
+    user = directory.named(typed)
     lifecycle.identify(journey, user_id=user.id if user else None, account=typed)
     record(Event.JOURNEY_IDENTIFIED, how="typed", **_who(journey))
     db.session.commit()
@@ -55,7 +55,6 @@ def start() -> Response | str:
         return _refuse(journey, why.reason)
     except VerifEyeError as error:
         return _away(journey, error)
-    db.session.commit()
     return redirect(link, 303)
 
 
@@ -87,7 +86,7 @@ def _ask(journey: Journey, *, error: str | None, typed: str = "") -> str:
 
 
 def _explain(journey: Journey) -> str | Response:
-    configuration = registry.find(journey.verification_id)
+    configuration = registry.remembered(journey.verification_id)
     if configuration is None:
         return _refuse(journey, "configuration_removed")
     flow = journey.parameters.get("flow", {})

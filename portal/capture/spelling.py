@@ -8,10 +8,11 @@ return must spell it so; where it says nothing, what is documented in small lett
 
 import re
 
-from portal.models import Capture, VerificationConfiguration
+from portal.models import Capture
 from portal.verifeye.identifiers import canonical
 from portal.verifeye.results import Refusal, Result
 from portal.verifeye.returns import SIGNATURE, Returned
+from portal.verifications.registry import Configuration
 
 #: Escapes of letters that no encoder escapes (RFC 3986 section 2.3).
 _NEEDLESS_ESCAPE = re.compile(r"%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])")
@@ -41,7 +42,7 @@ def fault(returned: Returned) -> str | None:
 
 
 def contradiction(
-    returned: Returned, result: Result, capture: Capture, configuration: VerificationConfiguration
+    returned: Returned, result: Result, capture: Capture, configuration: Configuration
 ) -> str | None:
     """Return how ``returned`` contradicts VerifEye's own ``result`` or its capture, or ``None``."""
     external_id = returned.values.get("reExternalId")

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from portal.models import Journey, JourneyPurpose, VerificationConfiguration
+from portal.models import Journey, JourneyPurpose
 from portal.verifeye.results import Outcome, Result, Verifier
+from portal.verifications.registry import Configuration
 
 #: The version of the consent text; raise it whenever the start page says something else about what
 #: is checked, where, or what is kept. Journeys record the version that was on the screen.
@@ -30,10 +31,10 @@ _TOLD_AS = (
 )
 
 
-def checks(configuration: VerificationConfiguration, also: Collection[str] = ()) -> list[str]:
+def checks(configuration: Configuration, also: Collection[str] = ()) -> tuple[str, ...]:
     """Return what is checked, each completing the sentence "It checks …"; ``also``: what a flow demands."""
     demanded = {*configuration.required_verifiers, *also}
-    return [words for name, words in _CHECKS if name in demanded]
+    return tuple([words for name, words in _CHECKS if name in demanded])
 
 
 def purpose(journey: Journey) -> str:
@@ -51,7 +52,7 @@ def other_way(journey: Journey) -> str:
     return "Go back without the check" if _flow(journey) else "Use another way to sign in"
 
 
-def where(configuration: VerificationConfiguration) -> str:
+def where(configuration: Configuration) -> str:
     """Return where the check is done, completing the sentence "… in …"."""
     return _WHERE.get(configuration.region, "the region that your organisation chose")
 

@@ -2,15 +2,27 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, bindparam, delete, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Insert,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 
 from portal import clock, credentials, records
 from portal.extensions import db, execute, rows_touched, table_of
 from portal.models import AuthorizationGrant, User, UserStatus
-from portal.statements import Prepared
+from portal.statements import Prepared, Row
 
 CODE_PREFIX = "vpc_"
 TOKEN_PREFIX = "vpa_"  # noqa: S105 - a prefix that makes a leak recognisable
@@ -57,10 +69,27 @@ class AccessToken:
 
 
 _T = table_of(AuthorizationGrant)
-_MINT = Prepared(records.adding(AuthorizationGrant))
-_BLANK: dict[str, Any] = dict.fromkeys(_T.c.keys())
+#: What is known of a code when it is minted.
+_MINTED = (
+    "code_digest", "journey_id", "client_id", "user_id", "redirect_uri", "scope", "code_challenge",
+    "id_token_claims", "userinfo_claims", "confirms_enrolment", "created_at", "expires_at",
+)  # fmt: skip
+
+
+def minting(source: FromClause | None = None) -> Insert:
+    """Return the statement, or a part of one, that stores what :func:`new_code` gave, which is bound.
+
+    Once, or for each row of ``source``.
+    """
+    row = select(*(bindparam(name, type_=_T.c[name].type) for name in _MINTED))
+    return insert(_T).from_select(_MINTED, row if source is None else row.select_from(source))
+
+
+_MINT = Prepared(minting())
 _GRANT_COLUMNS = [_T.c[name] for name in Grant.__dataclass_fields__]
 _USERS = table_of(User)
+#: What a token needs of the code that was spent for it, beside what ends and records its journey.
+TOLD = ("user_id", "scope", "id_token_claims")
 #: What spending a code writes; ``now``, ``token`` and ``until`` are bound.
 _SPENT = {
     "redeemed_at": bindparam("now"),
@@ -82,7 +111,7 @@ _SPEND = (
 )
 
 
-def mint(
+def new_code(
     *,
     journey_id: str,
     client_id: str,
@@ -94,11 +123,14 @@ def mint(
     userinfo_claims: dict[str, Any],
     confirms_enrolment: str | None,
     lifetime: int,
-) -> str:
-    """Store a new code, good for ``lifetime`` seconds, and return it; only its digest is kept."""
+) -> tuple[str, Row]:
+    """Return a new code, good for ``lifetime`` seconds, and what is to be stored of it: its digest alone.
+
+    Nothing is written.
+    """
     code = credentials.random_token(CODE_PREFIX)
-    row = {
-        **_BLANK,
+    now = clock.now()
+    return code, {
         "code_digest": credentials.digest(code),
         "journey_id": journey_id,
         "client_id": client_id,
@@ -109,9 +141,14 @@ def mint(
         "id_token_claims": id_token_claims,
         "userinfo_claims": userinfo_claims,
         "confirms_enrolment": confirms_enrolment,
-        "created_at": clock.now(),
-        "expires_at": clock.after(lifetime),
+        "created_at": now,
+        "expires_at": now + timedelta(seconds=lifetime),
     }
+
+
+def mint(**given: Any) -> str:
+    """Store a new code and return it; takes what :func:`new_code` takes."""
+    code, row = new_code(**given)
     records.touch(_MINT, row)
     return code
 
@@ -169,8 +206,10 @@ def acceptable(
 
 
 def presenting(conditions: Iterable[ColumnElement[bool]]) -> Select[Any]:
-    """Return the statement that finds the code for which ``conditions`` hold; :func:`grant_of` reads it."""
-    return select(*_GRANT_COLUMNS).where(*conditions)
+    """Return the statement that finds the code for which ``conditions`` hold: its keys, and :data:`TOLD`."""
+    return select(_T.c.code_digest, _T.c.journey_id, _T.c.client_id, *(_T.c[name] for name in TOLD)).where(
+        *conditions
+    )
 
 
 def spending(*conditions: ColumnElement[bool]) -> Update:
@@ -180,11 +219,6 @@ def spending(*conditions: ColumnElement[bool]) -> Update:
     :func:`acceptable`, so that nothing is spent for a request that is refused, or name a row locked by them.
     """
     return update(_T).where(*conditions).values(**_SPENT)
-
-
-def grant_of(row: Any) -> Grant:
-    """Return the grant in ``row``, which may hold other columns too."""
-    return Grant(**{name: row[name] for name in Grant.__dataclass_fields__})
 
 
 def new_access_token() -> str:

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import String, bindparam, cast, delete, select, update
+from sqlalchemy import String, bindparam, cast, delete, literal, null, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal import clock, credentials, records
+from portal.audit import log
+from portal.audit.events import Event
 from portal.extensions import db, rows_touched, table_of
 from portal.models import PushedRequest
-from portal.statements import Prepared
+from portal.statements import Prepared, Together, single_statement
 
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 _LONGEST_URI = 128
@@ -17,17 +20,38 @@ _PERSONAL = ("login_hint", "claims", "verified_claims")
 BATCH = 1000
 
 _T = table_of(PushedRequest)
-_KEEP = Prepared(records.adding(PushedRequest))
+_KEEP = Together(
+    records.adding(PushedRequest).returning(_T.c.client_id),
+    lambda kept: log.recording(
+        reference=null(), client_id=kept("client_id"), user_id=null(), source=kept.rows
+    ),
+)
 _FIND = Prepared(
     select(_T.c.digest, _T.c.client_id, _T.c.parameters, _T.c.journey_id, _T.c.expires_at).where(
         _T.c.digest == bindparam("digest")
     )
 )
-_OPEN = Prepared(
-    update(_T)
-    .where(_T.c.digest == bindparam("request"), _T.c.journey_id.is_(None), _T.c.expires_at > bindparam("now"))
-    .values(journey_id=bindparam("journey"), parameters={})
-)
+
+
+def opening() -> ReturningUpdate[Any]:
+    """Return the statement that ties a request to the journey that opens it: once, and before it expires.
+
+    What it holds about a person moves into the journey and is removed here. Bind ``request`` (the digest),
+    ``id`` (the journey's) and ``now``; it gives the digest.
+    """
+    return (
+        update(_T)
+        .where(
+            _T.c.digest == bindparam("request"),
+            _T.c.journey_id.is_(None),
+            _T.c.expires_at > bindparam("now"),
+        )
+        .values(journey_id=bindparam("id"), parameters=literal({}, _T.c.parameters.type))
+        .returning(_T.c.digest)
+    )
+
+
+_OPEN = Prepared(opening())
 
 
 class Pushed(NamedTuple):
@@ -41,19 +65,28 @@ class Pushed(NamedTuple):
 
 
 def keep(client_id: str, parameters: dict[str, Any], *, lifetime: int) -> str:
-    """Keep checked ``parameters`` for ``lifetime`` seconds and return the request_uri (256 random bits)."""
+    """Keep checked ``parameters`` for ``lifetime`` seconds and return the request_uri (256 random bits).
+
+    Kept, recorded and committed at once, apart from the session, which is committed first.
+    """
     request_uri = credentials.random_token(REQUEST_URI_PREFIX)
-    records.touch(
-        _KEEP,
-        {
-            "digest": credentials.digest(request_uri),
-            "client_id": client_id,
-            "parameters": parameters,
-            "journey_id": None,
-            "created_at": clock.now(),
-            "expires_at": clock.after(lifetime),
-        },
-    )
+    values = {
+        "digest": credentials.digest(request_uri),
+        "client_id": client_id,
+        "parameters": parameters,
+        "journey_id": None,
+        "created_at": clock.now(),
+        "expires_at": clock.after(lifetime),
+        "now": clock.now(),
+        "event": Event.REQUEST_PUSHED.label,
+        "fields": {},
+    }
+    if db.session.registry.has():
+        # One connection at a time: a thread that waits for a second one may wait for itself.
+        db.session.commit()
+    with single_statement(db.engine) as database:
+        database.change(_KEEP, values)
+    log.tell(Event.REQUEST_PUSHED, reference=None, client_id=client_id, user_id=None)
     return request_uri
 
 
@@ -69,12 +102,9 @@ def find(request_uri: str) -> Pushed | None:
 
 
 def open_once(pushed: Pushed, *, journey_id: str) -> bool:
-    """Tie the request to the journey that opens it: ``True`` once, and only before it expires.
-
-    What it holds about a person moves into the journey and is removed here.
-    """
-    values = {"request": pushed.digest, "journey": journey_id, "now": clock.now()}
-    return records.touch(_OPEN, values) == 1
+    """Tie the request to the journey that opens it: ``True`` once, and only before it expires."""
+    values = {"request": pushed.digest, "id": journey_id, "now": clock.now()}
+    return records.first(_OPEN, values) is not None
 
 
 def forget(names: Callable[[str], bool]) -> None:

@@ -24,7 +24,10 @@ class OutboundUnreadable(OutboundError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the other server said: a status, headers with lower-case names, and the whole body."""
+    """What the other server said: a status, headers to be asked for in lower case, and the whole body.
+
+    A header that was sent twice comes joined by commas.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -37,7 +40,7 @@ class Answer:
         readers of such a document may each believe another half of it, and so are ``NaN`` and ``Infinity``.
         """
         try:
-            return json.loads(self.body, object_pairs_hook=_unique_names, parse_constant=_no_constant)
+            return _STRICT.decode(self.body.decode(json.detect_encoding(self.body), "surrogatepass"))
         except (ValueError, RecursionError) as error:
             raise OutboundUnreadable("the answer is not valid JSON") from error
 
@@ -51,3 +54,6 @@ def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_no_constant)

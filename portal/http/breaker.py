@@ -1,14 +1,14 @@
 """A circuit breaker: an upstream that keeps failing is left alone for a while."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from portal import clock
 from portal.http.answers import OutboundUnavailable
 
 
-class Breaker:
+class Breaker(AbstractContextManager[None]):
     """A circuit breaker: after too many failures in a row, fail at once instead of waiting each time.
 
     ``failures`` consecutive unavailabilities open it for ``open_seconds``; then one call is let through
@@ -39,25 +39,27 @@ class Breaker:
         """Say whether a call made now would be refused or be the trial."""
         return self._open_until is not None
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Run the body of a ``with`` statement as one call to the upstream.
+    def guard(self) -> AbstractContextManager[None]:
+        """Return what runs the body of a ``with`` statement as one call to the upstream.
 
-        Raises :class:`OutboundUnavailable` at once if the breaker is open. The body counts as a failure
-        if it raises :class:`OutboundUnavailable`; anything else it raises means that somebody answered.
+        Entering raises :class:`OutboundUnavailable` at once if the breaker is open. The body counts as a
+        failure if it raises :class:`OutboundUnavailable`; any other exception means that somebody answered.
         """
-        self._enter()
-        try:
-            yield
-        except OutboundUnavailable:
-            self._failed()
-            raise
-        except Exception:
-            self._succeeded()
-            raise
-        self._succeeded()
+        return self
 
-    def _enter(self) -> None:
+    def __enter__(self) -> None:
+        if self._open_until is not None:
+            self._ask_for_a_trial()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._succeeded()
+        elif issubclass(kind, OutboundUnavailable):
+            self._failed()
+        elif issubclass(kind, Exception):
+            self._succeeded()
+
+    def _ask_for_a_trial(self) -> None:
         now = clock.now().timestamp()
         with self._lock:
             if self._open_until is None:
@@ -79,6 +81,8 @@ class Breaker:
                 self._on_change(True)
 
     def _succeeded(self) -> None:
+        if not self._failures and self._open_until is None:
+            return  # the rule: nothing to forget
         with self._lock:
             self._failures = 0
             if self._open_until is not None:

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Url, connection
@@ -41,15 +40,10 @@ class GuardedOutbound(Outbound):
             raise OutboundRefusedAddress("only https URLs are called")
         return parts
 
-    def _new_pools(self) -> urllib3.PoolManager:
-        manager = super()._new_pools()
-        schemes: dict[str, Any] = (
-            {"https": _LoopbackTooHTTPSPool, "http": _LoopbackHTTPPool}
-            if self._allow_loopback
-            else {"https": _PublicHTTPSPool}
-        )
-        manager.pool_classes_by_scheme = schemes
-        return manager
+    def _pool_class(self, scheme: str) -> type[HTTPConnectionPool]:
+        if not self._allow_loopback:
+            return _PublicHTTPSPool
+        return _LoopbackTooHTTPSPool if scheme == "https" else _LoopbackHTTPPool
 
 
 class OperatorsOutbound(Outbound):
@@ -60,11 +54,8 @@ class OperatorsOutbound(Outbound):
     alone.
     """
 
-    def _new_pools(self) -> urllib3.PoolManager:
-        manager = super()._new_pools()
-        schemes: dict[str, Any] = {"https": _OperatorsHTTPSPool, "http": _LoopbackHTTPPool}
-        manager.pool_classes_by_scheme = schemes
-        return manager
+    def _pool_class(self, scheme: str) -> type[HTTPConnectionPool]:
+        return _OperatorsHTTPSPool if scheme == "https" else _LoopbackHTTPPool
 
 
 def may_be_inside(address: str) -> bool:

@@ -3,7 +3,6 @@
 import http.client
 import json
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from functools import partial
@@ -11,18 +10,22 @@ from typing import cast
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import LocationParseError, LocationValueError
 from urllib3.util import Timeout, Url, parse_url
 
 from portal import clock, credentials, metrics, spans
 from portal.http.answers import Answer, OutboundRefusedAddress, OutboundUnavailable, OutboundUnreadable
 from portal.http.breaker import Breaker
+from portal.http.pools import Pools
 
 # urllib3 writes every path with its query string at DEBUG; ours may name sessions and people.
 logging.getLogger("urllib3").setLevel(logging.INFO)
 
 #: Answers that a second identical GET may well turn into a good one.
 _WORTH_ANOTHER_TRY = frozenset({502, 503, 504})
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 class Outbound:
@@ -48,13 +51,16 @@ class Outbound:
         breaker_seconds: float = 30.0,
         party: str = "other",
     ) -> None:
-        self._party = party
-        self._timeout = Timeout(connect=connect_timeout, read=read_timeout)
+        self._party, self._span = party, f"call {party}"
+        self._pools = Pools(
+            self._check,
+            self._pool_class,
+            timeout=Timeout(connect=connect_timeout, read=read_timeout),
+            size=pool_size,
+        )
         self._total_seconds = total_seconds
         self._max_bytes = max_bytes
-        self._pool_size = pool_size
         self._retries = max(0, min(retries, 2))
-        self._pools: tuple[int, urllib3.PoolManager] | None = None
         self._breakers: dict[str, Breaker] = {}
         self._breakers_lock = threading.Lock()
         self._new_breaker = partial(Breaker, failures=breaker_failures, open_seconds=breaker_seconds)
@@ -82,7 +88,7 @@ class Outbound:
 
         Raises the same exceptions as :meth:`get`.
         """
-        body = json.dumps(document, separators=(",", ":")).encode()
+        body = _COMPACT.encode(document).encode()
         return self._once("POST", url, {**(headers or {}), "Content-Type": "application/json"}, body)
 
     def post_form(
@@ -105,7 +111,7 @@ class Outbound:
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """Make one call and count how it went and how long it took."""
         began, outcome = clock.monotonic(), "failed"
-        with spans.span(f"call {self._party}", outwards=True, party=self._party, method=method) as tell:
+        with spans.span(self._span, outwards=True, party=self._party, method=method) as tell:
             try:
                 answer = self._call(method, url, headers, body)
                 outcome = f"{answer.status // 100}xx"
@@ -118,26 +124,25 @@ class Outbound:
                 metrics.call_ended(self._party, outcome, clock.monotonic() - began)
 
     def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        host = self._check(url).host
+        pool: HTTPConnectionPool | None = None
         try:
-            response = self._pool_manager().request(
+            pool, target = self._pools.way_to(url)
+            response = pool.urlopen(
                 method,
-                url,
-                headers={"User-Agent": "verification-portal", "Accept": "application/json", **headers},
-                body=body,
-                timeout=self._timeout,
-                retries=False,
+                target,
+                body,
+                {"User-Agent": "verification-portal", "Accept": "application/json", **headers},
                 redirect=False,
+                assert_same_host=False,
                 preload_content=False,
             )
             body_read = self._read(response)
         except (LocationParseError, LocationValueError, http.client.InvalidURL, UnicodeError) as error:
             raise OutboundRefusedAddress("this is not a URL that can be called") from error
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            host = pool.host if pool is not None else "it"
             raise OutboundUnavailable(f"no answer from {host} ({_summary(error)})") from error
-        # Asked for by name, a header that was sent twice comes joined by commas; a list has them apart.
-        names = {name.lower(): response.headers[name] for name in response.headers}
-        return Answer(response.status, names, body_read)
+        return Answer(response.status, response.headers, body_read)
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         """Read the body in whatever pieces arrive, so that a server cannot hold us by dripping bytes."""
@@ -152,24 +157,17 @@ class Outbound:
                 if clock.monotonic() > deadline:
                     raise OutboundUnavailable("the answer took too long")
                 parts.append(part)
+                if response.length_remaining == 0 and "Content-Encoding" not in response.headers:
+                    break  # nothing announced is missing: no need to ask whether there is more
         except BaseException:
             response.close()
             raise
         response.release_conn()
         return b"".join(parts)
 
-    def _pool_manager(self) -> urllib3.PoolManager:
-        """Return this process's pools; after a fork the child makes its own, sharing no socket.
-
-        Two threads may both make one the first time: one of the two is then used once and dropped,
-        which costs less than a lock that a fork could catch in its locked state.
-        """
-        if self._pools is None or self._pools[0] != os.getpid():
-            self._pools = (os.getpid(), self._new_pools())
-        return self._pools[1]
-
-    def _new_pools(self) -> urllib3.PoolManager:
-        return urllib3.PoolManager(num_pools=32, maxsize=self._pool_size)
+    def _pool_class(self, scheme: str) -> type[HTTPConnectionPool]:
+        """Return the kind of pool that connects to servers of ``scheme``, which passed :meth:`_check`."""
+        return HTTPSConnectionPool if scheme == "https" else HTTPConnectionPool
 
     def _check(self, url: str) -> Url:
         """Return ``url`` in its parts, or raise :class:`OutboundRefusedAddress`."""

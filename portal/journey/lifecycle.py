@@ -8,7 +8,7 @@ one transaction.
 move            from                        to
 ==============  ==========================  ==========================================
 identify        OPEN, no user               OPEN, with the user
-begin_capture   OPEN, CAPTURING             CAPTURING
+begin_capture   OPEN, CAPTURING             CAPTURING (``captures``)
 accept          CAPTURING                   VERIFIED
 decline         CAPTURING                   OPEN (attempts left) or REFUSED
 refuse          OPEN, CAPTURING             REFUSED
@@ -25,16 +25,16 @@ expire          OPEN, CAPTURING, VERIFIED,  EXPIRED (``pruning``)
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, literal, select, update
+from sqlalchemy import ColumnElement, FromClause, Insert, bindparam, case, insert, literal, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal import clock, credentials, metrics, records
 from portal.extensions import db, execute, rows_touched, table_of
-from portal.models import Capture, Journey, JourneyPurpose, JourneyState
-from portal.statements import Prepared
+from portal.models import Journey, JourneyPurpose, JourneyState
+from portal.statements import Prepared, Row
 
 S = JourneyState
 
@@ -44,11 +44,24 @@ ENDED = frozenset({S.REDEEMED, S.ENROLLED, S.CANCELLED, S.EXPIRED})
 RUNNING = (S.OPEN, S.CAPTURING, S.VERIFIED, S.REFUSED, S.ISSUED)
 #: The ``refusal`` of a journey while VerifEye cannot be reached: its client is told that it may try again.
 UNAVAILABLE = "unavailable"
-#: Captures that may be begun for each attempt that may fail: going back and starting again is no failure.
-LINKS_PER_ATTEMPT = 4
 
 
 _T = table_of(Journey)
+#: What a journey begins with; the other columns are for what happens to it.
+_BEGINNING = (
+    "id", "reference", "state", "turn", "purpose", "client_id", "verification_id", "parameters",
+    "integrity_proven", "browser_digest", "account", "user_id", "attempts", "links", "attempts_allowed",
+    "created_at", "expires_at",
+)  # fmt: skip
+
+
+def opening(source: FromClause | None = None) -> Insert:
+    """Return the statement, or a part of one, that writes what :func:`new_journey` gave, which is bound.
+
+    Once, or for each row of ``source``.
+    """
+    row = select(*(bindparam(name, type_=_T.c[name].type) for name in _BEGINNING))
+    return insert(_T).from_select(_BEGINNING, row if source is None else row.select_from(source))
 
 
 def redeeming(journey_id: ColumnElement[str]) -> ReturningUpdate[Any]:
@@ -61,43 +74,35 @@ def redeeming(journey_id: ColumnElement[str]) -> ReturningUpdate[Any]:
     )
 
 
+_OPEN = Prepared(opening())
 _REDEEM = redeeming(bindparam("journey"))
 _FIND = Prepared(select(_T).where(_T.c.id == bindparam("journey")))
-_OPEN = Prepared(records.adding(Journey))
 _BLANK: dict[str, Any] = dict.fromkeys(_T.c.keys())
-_GIVE_LINK = Prepared(records.adding(Capture))
-_CAPTURES = table_of(Capture)
-_CLOSE_CAPTURE = Prepared(
-    update(_CAPTURES)
-    .where(
-        _CAPTURES.c.id == bindparam("capture"),
-        _CAPTURES.c.ended_at.is_(None),
-        _CAPTURES.c.expires_at > bindparam("now"),
-    )
-    .values(
-        ended_at=bindparam("now"),
-        session_id=bindparam("session"),
-        passed=bindparam("outcome"),
-        reason=bindparam("why"),
-    )
-)
 
 
-def _moving(
+#: What a move changes or what is told of it, without the request, which is long: for moves made at once.
+MOVED = tuple(_T.c[name] for name in (
+    "id", "reference", "client_id", "user_id", "state", "turn", "links", "attempts", "refusal",
+    "consent_version", "consented_at", "enrolment_id", "verified_at", "expires_at",
+))  # fmt: skip
+
+
+def moving(
     states: Iterable[JourneyState],
     *conditions: ColumnElement[bool],
     to: JourneyState | ColumnElement[str] | None = None,
     given: Iterable[str] = (),
+    gives: Iterable[ColumnElement[Any]] = tuple(_T.c),
     **values: Any,
-) -> Prepared:
-    """Return the statement of a move out of one of ``states`` where ``conditions`` hold; it gives the record.
+) -> ReturningUpdate[Any]:
+    """Return the statement of a move out of one of ``states`` where ``conditions`` hold; it gives ``gives``.
 
     Bind ``journey``, ``now``, and ``new_…`` for each column of ``given``. An expired journey makes no move.
     """
     values |= {name: bindparam(f"new_{name}", type_=_T.c[name].type) for name in given}
     if to is not None:
         values["state"] = to.value if isinstance(to, JourneyState) else to
-    return Prepared(
+    return (
         update(_T)
         .where(
             _T.c.id == bindparam("journey"),
@@ -106,41 +111,59 @@ def _moving(
             *conditions,
         )
         .values(**values)
-        .returning(_T)
+        .returning(*gives)
     )
 
 
-_ON = {"turn": _T.c.turn + 1}
-_MAY_BEGIN = (
-    _T.c.attempts < _T.c.attempts_allowed,
-    _T.c.links < _T.c.attempts_allowed * LINKS_PER_ATTEMPT,
-)
+def _moving(*states_and_conditions: Any, **values: Any) -> Prepared:
+    """Return :func:`moving` as a statement by itself; it gives the whole record."""
+    return Prepared(moving(*states_and_conditions, **values))
+
+
+#: What each step of a journey sets, so that the links of the step before it are used up.
+ON = {"turn": _T.c.turn + 1}
+
+
+def accepting(
+    *conditions: ColumnElement[bool], gives: Iterable[ColumnElement[Any]] = tuple(_T.c)
+) -> ReturningUpdate[Any]:
+    """Return the move ``accept`` where ``conditions`` hold; bind its ``new_…`` values."""
+    given = ("enrolment_id", "verified_at")
+    return moving([S.CAPTURING], *conditions, to=S.VERIFIED, given=given, gives=gives, refusal=None, **ON)
+
+
+def issuing(
+    *conditions: ColumnElement[bool], gives: Iterable[ColumnElement[Any]] = tuple(_T.c)
+) -> ReturningUpdate[Any]:
+    """Return the move ``issue`` where ``conditions`` hold, too; bind ``new_expires_at``."""
+    return moving([S.VERIFIED], *conditions, to=S.ISSUED, given=("expires_at",), gives=gives, **ON)
+
+
 _USED_UP = _T.c.attempts + 1 >= _T.c.attempts_allowed
 _OPENED = (S.OPEN, S.CAPTURING)
-_IDENTIFY = _moving([S.OPEN], _T.c.account.is_(None), given=("user_id", "account"), **_ON)
-_BEGIN_CAPTURE = _moving(_OPENED, *_MAY_BEGIN, to=S.CAPTURING, links=_T.c.links + 1, refusal=None, **_ON)
-_ACCEPT = _moving([S.CAPTURING], to=S.VERIFIED, given=("enrolment_id", "verified_at"), refusal=None, **_ON)
+_IDENTIFY = _moving([S.OPEN], _T.c.account.is_(None), given=("user_id", "account"), **ON)
+_ACCEPT = Prepared(accepting())
 _DECLINE = _moving(
     [S.CAPTURING],
     to=case((_USED_UP, S.REFUSED.value), else_=S.OPEN.value),
     given=("refusal",),
     attempts=_T.c.attempts + 1,
-    **_ON,
+    **ON,
 )
-_REFUSE = _moving(_OPENED, to=S.REFUSED, given=("refusal",), **_ON)
+_REFUSE = _moving(_OPENED, to=S.REFUSED, given=("refusal",), **ON)
 _COMPLETE = _moving(
-    [S.VERIFIED], _T.c.purpose == JourneyPurpose.ENROL.value, to=S.ENROLLED, given=("ended_at",), **_ON
+    [S.VERIFIED], _T.c.purpose == JourneyPurpose.ENROL.value, to=S.ENROLLED, given=("ended_at",), **ON
 )
-_ISSUE = _moving([S.VERIFIED], to=S.ISSUED, given=("expires_at",), **_ON)
-_ANSWER_FAILURE = _moving([S.REFUSED], _T.c.verified_at.is_(None), to=S.ISSUED, given=("expires_at",), **_ON)
-_WITHDRAW = _moving([S.VERIFIED], to=S.REFUSED, given=("refusal",), verified_at=None, **_ON)
+_ISSUE = Prepared(issuing())
+_ANSWER_FAILURE = _moving([S.REFUSED], _T.c.verified_at.is_(None), to=S.ISSUED, given=("expires_at",), **ON)
+_WITHDRAW = _moving([S.VERIFIED], to=S.REFUSED, given=("refusal",), verified_at=None, **ON)
 _NOTE = _moving(_OPENED, given=("refusal",))
 #: These write something down and leave the journey where it is.
 _STAYING = (_IDENTIFY, _NOTE)
-_CANCEL = _moving([*_OPENED, S.REFUSED], to=S.CANCELLED, given=("ended_at",), **_ON)
+_CANCEL = _moving([*_OPENED, S.REFUSED], to=S.CANCELLED, given=("ended_at",), **ON)
 
 
-def open_journey(
+def new_journey(
     *,
     client_id: str | None,
     verification_id: str,
@@ -152,15 +175,16 @@ def open_journey(
     lifetime: int,
     attempts_allowed: int,
     purpose: JourneyPurpose = JourneyPurpose.AUTHORIZE,
-) -> Journey:
-    """Create a journey in ``OPEN`` from checked parameters and return it, flushed.
+) -> Row:
+    """Return every column of a new journey in ``OPEN``, made from checked parameters; nothing is written.
 
     ``lifetime`` is in seconds. ``account`` is what was hinted, for showing it to the same person;
     ``user_id`` is whom it resolved to, if anybody.
     """
-    row = {
+    now = clock.now()
+    return {
         **_BLANK,
-        "id": credentials.ordered_hex(clock.now()),
+        "id": credentials.ordered_hex(now),
         "reference": credentials.reference(),
         "state": S.OPEN.value,
         "turn": 0,
@@ -175,9 +199,18 @@ def open_journey(
         "attempts": 0,
         "links": 0,
         "attempts_allowed": attempts_allowed,
-        "created_at": clock.now(),
-        "expires_at": clock.after(lifetime),
+        "created_at": now,
+        "expires_at": now + timedelta(seconds=lifetime),
     }
+
+
+def open_journey(**given: Any) -> Journey:
+    """Write a new journey and return it, flushed; takes what :func:`new_journey` takes."""
+    return write(new_journey(**given))
+
+
+def write(row: Row) -> Journey:
+    """Write what :func:`new_journey` gave and return the journey, flushed."""
     records.touch(_OPEN, row)
     return records.adopt(Journey, row)
 
@@ -195,33 +228,6 @@ def identify(journey: Journey, *, user_id: str | None, account: str) -> bool:
     return _move(journey, _IDENTIFY, user_id=user_id, account=account)
 
 
-def begin_capture(
-    journey: Journey, *, state_secret: str, enrolment_id: str, external_id: str, enrols: bool
-) -> Capture | None:
-    """Count a link and return its capture; ``None`` if no more may be given or the move is not legal.
-
-    ``state_secret`` is the one-time state that VerifEye will pass through; only its digest is kept.
-    An earlier capture that is still out stays answerable: the person may finish in either tab, and
-    the first result ends the journey's wait. Only a result counts as an attempt, so that somebody
-    whose camera would not start has lost nothing; links are limited all the same.
-    """
-    if not _move(journey, _BEGIN_CAPTURE):
-        return None
-    row = {
-        "id": credentials.ordered_hex(clock.now()),
-        "journey_id": journey.id,
-        "state_digest": credentials.digest(state_secret),
-        "external_id": external_id,
-        "enrolment_id": enrolment_id,
-        "enrols": enrols,
-        "created_at": clock.now(),
-        "expires_at": journey.expires_at,
-        **dict.fromkeys(("ended_at", "session_id", "passed", "reason")),
-    }
-    records.touch(_GIVE_LINK, row)
-    return records.adopt(Capture, row)
-
-
 def forget_what_was_asked(journey: Journey) -> None:
     """Drop the names and dates that were asked about: there is a verdict, or there never will be."""
     if journey.parameters.get("verified_claims"):
@@ -229,39 +235,6 @@ def forget_what_was_asked(journey: Journey) -> None:
             name: kept for name, kept in journey.parameters.items() if name != "verified_claims"
         }
         db.session.flush()
-
-
-def may_begin(journey: Journey) -> bool:
-    """Say whether another link may be given out in this journey."""
-    return (
-        journey.attempts < journey.attempts_allowed
-        and journey.links < journey.attempts_allowed * LINKS_PER_ATTEMPT
-    )
-
-
-def consent(journey: Journey, version: str) -> None:
-    """Write down that the person agreed to ``version`` of the text, now; the first time counts."""
-    if journey.consented_at is None:
-        journey.consent_version, journey.consented_at = version, clock.now()
-        db.session.flush()
-
-
-def close_capture(capture: Capture, *, session_id: str, passed: bool, reason: str | None) -> bool:
-    """Consume the capture: its state counts once, and so does VerifEye's session.
-
-    Raises ``IntegrityError`` at this statement if the session was used by any capture before.
-    """
-    values = {
-        "capture": capture.id,
-        "now": clock.now(),
-        "session": session_id,
-        "outcome": passed,
-        "why": reason,
-    }
-    closed = records.touch(_CLOSE_CAPTURE, values) == 1
-    if closed:
-        metrics.capture_ended(passed=passed, seconds=(clock.now() - capture.created_at).total_seconds())
-    return closed
 
 
 def accept(journey: Journey, *, enrolment_id: str) -> bool:
@@ -351,8 +324,13 @@ def _move(journey: Journey, move: Prepared, **new: Any) -> bool:
         return False
     records.take_over(journey, row)
     if move not in _STAYING:
-        metrics.journey_moved(journey.state, (clock.now() - journey.created_at).total_seconds())
+        count_moved(journey)
     return True
+
+
+def count_moved(journey: Journey) -> None:
+    """Count, for the metrics, a journey that reached its state just now."""
+    metrics.journey_moved(journey.state, (clock.now() - journey.created_at).total_seconds())
 
 
 def is_expired(journey: Journey, now: datetime | None = None) -> bool:

@@ -8,21 +8,20 @@ from a query string.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import urlencode
 
-from flask import url_for
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from flask import current_app, request
+from itsdangerous import BadData
 
-from portal import clock
 from portal.extensions import settings
 from portal.journey import lifecycle
 from portal.journey.errors import JourneyExpired, JourneyOver, LinkRefused, OutOfTurn
 from portal.models import Journey, JourneyPurpose, JourneyState
+from portal.signed_text import SignedText
 
 _PARAMETER = "link"
 _LONGEST_LINK = 300
+_WAYS = "portal.journey.ways"
 
 
 class Step(StrEnum):
@@ -54,11 +53,11 @@ class Link(NamedTuple):
     turn: int
 
 
-class _Signer(TimestampSigner):
-    """The signer, on the portal's clock."""
+class _Way(NamedTuple):
+    """What the links of one step have in common."""
 
-    def get_timestamp(self) -> int:
-        return clock.epoch()
+    path: str
+    signed: SignedText
 
 
 def next_step(journey: Journey) -> Next:
@@ -109,29 +108,38 @@ def is_refused(journey: Journey) -> bool:
 
 def link(journey: Journey, step: Step) -> str:
     """Return the absolute path of ``step`` with a link that is good for this journey's present turn."""
-    signed = _serializer(step).dumps([journey.id, journey.turn])
-    return f"{url_for(step.value)}?{urlencode({_PARAMETER: signed})}"
+    way = _way(step)
+    # A signed text holds no letter that an address would have to escape.
+    return f"{request.script_root}{way.path}?{_PARAMETER}={way.signed.dumps([journey.id, journey.turn])}"
 
 
 def read_link(arguments: Mapping[str, str], step: Step) -> Link:
     """Return the journey that the link in ``arguments`` names, and the turn it was signed for.
 
-    Raises :class:`LinkRefused` for anything that is not an unaltered link of ours for ``step``, and
-    :class:`JourneyExpired` where the record is already gone.
+    Raises as :func:`named_by`, and :class:`JourneyExpired` where the record is already gone.
+    """
+    journey_id, turn = named_by(arguments, step)
+    journey = lifecycle.find(journey_id)
+    if journey is None:
+        raise JourneyExpired
+    return Link(journey, turn)
+
+
+def named_by(arguments: Mapping[str, str], step: Step) -> tuple[str, int]:
+    """Return the id of the journey that the link in ``arguments`` names, and the turn it was signed for.
+
+    Raises :class:`LinkRefused` for anything that is not an unaltered link of ours for ``step``.
     """
     text = arguments.get(_PARAMETER, "")
     if not text or len(text) > _LONGEST_LINK or not text.isascii():
         raise LinkRefused
     try:
-        journey_id, turn = _serializer(step).loads(text)
+        journey_id, turn = _way(step).signed.loads(text)
     except (BadData, ValueError, TypeError):
         raise LinkRefused from None
     if not isinstance(journey_id, str):
         raise LinkRefused
-    journey = lifecycle.find(journey_id)
-    if journey is None:
-        raise JourneyExpired
-    return Link(journey, turn)
+    return journey_id, turn
 
 
 def require_turn(read: Link) -> None:
@@ -140,11 +148,10 @@ def require_turn(read: Link) -> None:
         raise OutOfTurn(read.journey)
 
 
-def _serializer(step: Step) -> URLSafeTimedSerializer:
-    return _serializer_of(settings().secret_key, step)
-
-
-@lru_cache(maxsize=64)
-def _serializer_of(secret_keys: tuple[str, ...], step: Step) -> URLSafeTimedSerializer:
-    newest_last = list(reversed(secret_keys))
-    return URLSafeTimedSerializer(newest_last, salt=f"portal.step.{step.value}", signer=_Signer)
+def _way(step: Step) -> _Way:
+    ways: dict[Step, _Way] = current_app.extensions.setdefault(_WAYS, {})
+    way = ways.get(step)
+    if way is None:
+        path = current_app.url_map.bind("").build(step.value)
+        way = ways[step] = _Way(path, SignedText(settings().secret_key, salt=f"portal.step.{step.value}"))
+    return way

@@ -2,9 +2,9 @@
 
 ``routes`` is the table of every address. ``request`` holds the ordered checks of an authorization
 request, ``authorize`` opens journeys and is the dispatcher to which every step returns, ``issuing``
-turns a verified journey into a code, ``server`` is all of Authlib, ``metadata`` computes discovery from
-the constants that enforce it. Errors are displayed until client and redirect_uri are proven and
-redirected after; one handler below renders each kind.
+turns a verified journey into a code, ``server`` and ``client_authentication`` are all of Authlib,
+``metadata`` computes discovery from the constants that enforce it. Errors are displayed until client and
+redirect_uri are proven and redirected after; one handler below renders each kind.
 """
 
 from flask import Flask, jsonify

@@ -7,7 +7,7 @@ from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db
 from portal.journey import browser, lifecycle, steps
-from portal.journey.errors import JourneyOver
+from portal.journey.errors import JourneyExpired, JourneyOver
 from portal.journey.steps import Next, Step
 from portal.models import Journey, JourneyState
 from portal.oidc import clients, issuing, opening, parameters, responses
@@ -38,30 +38,31 @@ def authorize() -> Response:
     else:
         journey = opening.open_journey(check(received), secret)
     response = redirect(steps.link(journey, steps.page_of(journey)), 303)
-    # Made before the commit, after which the record would be read again.
-    db.session.commit()
     browser.remember(response, secret)
     return response
 
 
 def resume() -> Response:
     """Continue a journey where its last step left it: the dispatcher."""
-    journey = steps.read_link(request.args, Step.CONTINUE).journey
+    journey_id, _turn = steps.named_by(request.args, Step.CONTINUE)
+    waiting = issuing.find(journey_id)
+    if waiting is None:
+        raise JourneyExpired
+    journey = waiting.journey
     browser.require_same(request, journey)
     if steps.next_step(journey) is not Next.ISSUE:
         return redirect(steps.link(journey, steps.page_of(journey)), 303)
     client = _client_of(journey)
+    # Made before the commit, after which the record would be read again.
+    back = _way_back(journey, client)
     try:
-        code = issuing.issue(journey, client)
+        code = issuing.issue(waiting, client)
     except issuing.PersonRefused:
         lifecycle.withdraw(journey, reason="person_refused")
         enrolments.discard_provisional(journey.id)
         db.session.commit()
         return redirect(steps.link(journey, Step.REFUSED), 303)
-    # Made before the commit, after which the record would be read again.
-    answer = responses.success(code, _way_back(journey, client))
-    db.session.commit()
-    return answer
+    return responses.success(code, back)
 
 
 def leave() -> Response:

@@ -80,9 +80,9 @@ def released_claims(journey: Journey, client: ClientView, user: User, place: str
     released = directory.profile_claims(user, scopes)
     if client.profile.name == "oidc" and "profile" not in scopes:
         del released["preferred_username"]
-    asked = claims_request.asked(journey.parameters["claims"], place)
-    everything = directory.profile_claims(user, {"email", "profile"})
-    released |= {name: value for name, value in everything.items() if name in asked}
+    if asked := claims_request.asked(journey.parameters["claims"], place):
+        everything = directory.profile_claims(user, {"email", "profile"})
+        released |= {name: value for name, value in everything.items() if name in asked}
     if client.profile.name == "oidc" and (assured := verified.for_anybody(journey, client, user, place)):
         released["verified_claims"] = assured
     return released
@@ -91,6 +91,6 @@ def released_claims(journey: Journey, client: ClientView, user: User, place: str
 def acr_of(verification_id: str) -> str:
     """Return the authentication context that a pass at the configuration proves."""
     # Also of a configuration that was removed meanwhile: what was proven is proven.
-    configuration = registry.find(verification_id, removed_too=True)
+    configuration = registry.remembered(verification_id) or registry.find(verification_id, removed_too=True)
     demands_liveness = configuration is not None and "liveness" in configuration.required_verifiers
     return ACR_FACE_LIVENESS if demands_liveness else ACR_FACE

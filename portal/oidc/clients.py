@@ -100,15 +100,15 @@ def find(client_id: str) -> ClientView | None:
     """
     if len(client_id) > _LONGEST_ID or not (client_id.isascii() and client_id.isprintable()):
         return None  # no client has such an id, and PostgreSQL refuses to be asked about a NUL
-    remembered: dict[str, tuple[ClientView, float]] = current_app.extensions.setdefault(_EXTENSION, {})
-    view, fresh_until = remembered.get(client_id, (None, 0.0))
-    if view is not None and clock.now().timestamp() < fresh_until:
-        return view
+    remembered: dict[str, tuple[ClientView, datetime]] = current_app.extensions.setdefault(_EXTENSION, {})
+    known = remembered.get(client_id)
+    if known is not None and clock.is_within(known[1], REFRESH_SECONDS):
+        return known[0]
     view = _read(client_id)
     if view is None:
         remembered.pop(client_id, None)
     elif len(remembered) < _MOST_REMEMBERED or client_id in remembered:
-        remembered[client_id] = (view, clock.now().timestamp() + REFRESH_SECONDS)
+        remembered[client_id] = (view, clock.after(REFRESH_SECONDS))
     return view
 
 

@@ -7,6 +7,7 @@ The portal writes no log line about it; the proxy in front does.
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -27,7 +28,7 @@ class _Document(NamedTuple):
     body: bytes
     headers: _Headers
     etag: str
-    fresh_until: float
+    fresh_until: datetime
 
 
 class PublishedDocuments:
@@ -47,7 +48,7 @@ class PublishedDocuments:
         # Strict-Transport-Security stands in the answer to https alone.
         key = (path, environ["wsgi.url_scheme"])
         document = self._documents.get(key)
-        if document is None or document.fresh_until <= clock.now().timestamp():
+        if document is None or not clock.is_within(document.fresh_until, REFRESH_SECONDS):
             return self._made_anew(key, environ, start_response)
         return _answer(document, environ, start_response)
 
@@ -81,7 +82,7 @@ class PublishedDocuments:
             start_response(status, headers)
             return [body if environ["REQUEST_METHOD"] == "GET" else b""]
         kept = [(name, value) for name, value in headers if name.lower() not in _OF_ONE_ANSWER]
-        document = _Document(body, kept, etag, clock.now().timestamp() + REFRESH_SECONDS)
+        document = _Document(body, kept, etag, clock.after(REFRESH_SECONDS))
         with self._lock:
             self._documents[key] = document
         return _answer(document, environ, start_response)

@@ -3,17 +3,16 @@
 import json
 from typing import Any
 
-from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Request
 from authlib.oauth2.rfc6749 import InvalidClientError
-from flask import jsonify, request
-from werkzeug.datastructures import MultiDict
+from flask import request
 from werkzeug.wrappers import Response
 
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db, settings
 from portal.grants import pushed
-from portal.oidc import parameters, server, token
+from portal.oidc import parameters, responses, server, token
+from portal.oidc.client_authentication import Presented
 from portal.oidc.clients import AUTH_METHODS, ClientView
 from portal.oidc.errors import INVALID_REQUEST_OBJECT, Displayed, MachineError, Redirected
 from portal.oidc.parameters import Parameters, Unreadable
@@ -26,19 +25,7 @@ _UNPROVEN = ("invalid_request", "The client_id or redirect_uri is wrong.")
 _AS_DISPLAYED = {"request": (INVALID_REQUEST_OBJECT.code, INVALID_REQUEST_OBJECT.description)}
 
 
-class _AsPresented(FlaskOAuth2Request):
-    """The request for Authlib's client authentication, whichever way the body was encoded."""
-
-    def __init__(self, received: Parameters) -> None:
-        super().__init__(request)
-        self._received = MultiDict(received.values)
-
-    @property
-    def form(self) -> MultiDict[str, str]:
-        return self._received
-
-
-def par() -> tuple[Response, int]:
+def par() -> Response:
     """Take a pushed request and answer with the request_uri that opens it (RFC 9126 section 2)."""
     received = _received()
     client = _authenticated(received)
@@ -53,11 +40,8 @@ def par() -> tuple[Response, int]:
     lifetime = settings().request_uri_lifetime
     kept = {**checked.parameters, "verification_id": checked.verification_id}
     request_uri = pushed.keep(client.id, kept, lifetime=lifetime)
-    record(Event.REQUEST_PUSHED, client_id=client.id)
-    db.session.commit()
-    response = jsonify({"request_uri": request_uri, "expires_in": lifetime})
-    response.headers["Cache-Control"] = "no-cache, no-store"
-    return response, 201
+    answer = {"request_uri": request_uri, "expires_in": lifetime}
+    return responses.document(answer, 201, caching="no-cache, no-store")
 
 
 def _received() -> Parameters:
@@ -82,7 +66,7 @@ def _received() -> Parameters:
 
 def _authenticated(received: Parameters) -> ClientView:
     try:
-        client = server.current().authenticate_client(_AsPresented(received), list(AUTH_METHODS), "par")
+        client = server.current().authenticate_client(Presented(received), AUTH_METHODS, "par")
     except InvalidClientError as error:
         token.note_failed_authentication("par")
         raise MachineError("invalid_client", "Client authentication failed.", 401) from error

@@ -6,7 +6,7 @@ notice both (RFC 6749 section 3.1), so queries and bodies are read here, from th
 
 import unicodedata
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from flask import Request
 
@@ -56,7 +56,7 @@ def of_form(request: Request) -> Parameters:
 
     A file upload or JSON is no form, and parameters in the query string of a POST do not count.
     """
-    if request.mimetype != _FORM:
+    if request.content_type != _FORM and request.mimetype != _FORM:
         raise Unreadable
     return _read(request.get_data(cache=True))
 
@@ -75,7 +75,7 @@ def is_clean(text: str) -> bool:
 
 def is_visible_ascii(text: str) -> bool:
     """Say whether ``text`` has only the characters that RFC 6749 appendix A calls VSCHAR (no quote games)."""
-    return all(" " <= letter <= "~" for letter in text)
+    return text.isascii() and text.isprintable()
 
 
 def _is_plain(letter: str) -> bool:
@@ -86,33 +86,31 @@ def _read(raw: bytes) -> Parameters:
     if len(raw) > LONGEST_BODY:
         raise Unreadable
     try:
-        pairs = parse_qsl(
-            raw.decode("ascii"),
-            keep_blank_values=True,
-            encoding="utf-8",
-            errors="strict",
-            max_num_fields=MOST_PARAMETERS,
-        )
-    except (UnicodeDecodeError, ValueError):
+        pairs = _pairs(raw.decode("ascii"), "strict")
+    except UnicodeDecodeError:
         return _read_leniently(raw)
     return _judge(pairs)
 
 
 def _read_leniently(raw: bytes) -> Parameters:
     """Read what can be read, so that a request with one bad value can still be answered to its client."""
-    try:
-        pairs = parse_qsl(
-            raw.decode("ascii", "replace"),
-            keep_blank_values=True,
-            encoding="utf-8",
-            errors="replace",
-            max_num_fields=MOST_PARAMETERS,
-        )
-    except ValueError:
-        raise Unreadable from None
-    parameters = _judge(pairs)
+    parameters = _judge(_pairs(raw.decode("ascii", "replace"), "replace"))
     parameters.unreadable |= {name for name, value in parameters.values.items() if "\ufffd" in name + value}
     return parameters
+
+
+def _pairs(text: str, errors: str) -> list[tuple[str, str]]:
+    """Return names and values as a form encodes them (WHATWG URL 5.1); raises :class:`Unreadable`."""
+    if text.count("&") >= MOST_PARAMETERS:
+        raise Unreadable
+    pairs = [one.partition("=") for one in text.split("&") if one]
+    return [(_decoded(name, errors), _decoded(value, errors)) for name, _, value in pairs]
+
+
+def _decoded(text: str, errors: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote_to_bytes(text).decode("utf-8", errors) if "%" in text else text
 
 
 def _judge(pairs: list[tuple[str, str]]) -> Parameters:

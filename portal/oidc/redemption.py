@@ -6,7 +6,8 @@ because it is no round trip away. The rarer codes that confirm an enrolment go t
 of the statements is its own room's.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, bindparam, select, true
 
@@ -15,16 +16,18 @@ from portal.audit import log
 from portal.audit.events import Event
 from portal.extensions import db
 from portal.grants import codes
-from portal.grants.codes import Grant
 from portal.journey import lifecycle
 from portal.models import AuthorizationGrant
 from portal.statements import Prepared, Row, single_statement, transaction
 
 
-class Redeemed(NamedTuple):
+@dataclass(frozen=True)
+class Redeemed:
     """A code that was spent just now: what it stands for, and its journey's reference."""
 
-    grant: Grant
+    user_id: str | None
+    scope: str
+    id_token_claims: dict[str, Any] = field(repr=False)
     reference: str | None
 
 
@@ -61,12 +64,12 @@ def redeem_at_once(
     row = _in_one_statement(values) if db.engine.dialect.name == "postgresql" else _step_by_step(values)
     if row is None:
         return None
-    found = Redeemed(codes.grant_of(row), row["reference"])
+    found = Redeemed(row["user_id"], row["scope"], row["id_token_claims"], row["reference"])
     log.tell(
         Event.JOURNEY_REDEEMED,
         reference=found.reference,
         client_id=client_id,
-        user_id=found.grant.user_id,
+        user_id=found.user_id,
         kid=kid,
     )
     return found
@@ -109,7 +112,8 @@ def _statement() -> Select[Any]:
         user_id=presented.c.user_id,
         source=both,
     ).cte("recorded_event")
-    return select(presented, ended.c.reference).select_from(both).add_cte(recorded)
+    told = (presented.c[name] for name in codes.TOLD)
+    return select(*told, ended.c.reference).select_from(both).add_cte(recorded)
 
 
 _STATEMENT = Prepared(_statement())

@@ -48,6 +48,8 @@ SCOPES = ("openid", "profile", "email", "identity_assurance")
 
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _LONGEST_MAX_AGE = 10
+#: Demanded of these; ``state`` may be any text.
+_VISIBLE_ASCII = ("nonce", "scope", "prompt", "max_age", "response_type", "code_challenge")
 #: Kept for the journey as they are; nothing else from a request survives its checks.
 _KEPT = ("nonce", "login_hint", "acr_values", "ui_locales", "display", "prompt")
 #: Okta names the application in two spellings; whichever came is echoed in the ID token.
@@ -187,8 +189,7 @@ def _nothing_is_repeated(draft: Draft) -> None:
 
 
 def _everything_is_readable(draft: Draft) -> None:
-    known_text = {"state", "nonce", "scope", "prompt", "max_age", "response_type", "code_challenge"}
-    odd = any(not is_visible_ascii(draft.get(name) or "") for name in known_text - {"state"})
+    odd = not is_visible_ascii("".join([draft.get(name) or "" for name in _VISIBLE_ASCII]))
     # What nobody understands is ignored (RFC 6749 section 3.1), readable or not.
     if draft.parameters.unreadable & UNDERSTOOD or odd:
         raise draft.refuse("unreadable", UNREADABLE)
@@ -273,13 +274,16 @@ def _max_age_is_a_number(draft: Draft) -> None:
 
 
 def _claims_are_readable(draft: Draft) -> None:
-    text = draft.get("claims") or "{}"
-    try:
-        draft.kept["claims"] = claims_request.read(text)
-        requested, draft.kept["verified_claims"] = verified.asked_for(text)
-    except (claims_request.ClaimsUnreadable, ClaimsRefused):
-        raise draft.refuse("claims", INVALID_CLAIMS) from None
-    if draft.proven_client().profile.answers_failures and not requested.id_token.entries:
+    text = draft.get("claims")
+    requested, draft.kept["claims"], draft.kept["verified_claims"] = None, {}, {}
+    if text is not None:
+        try:
+            draft.kept["claims"] = claims_request.read(text)
+            requested, draft.kept["verified_claims"] = verified.asked_for(text)
+        except (claims_request.ClaimsUnreadable, ClaimsRefused):
+            raise draft.refuse("claims", INVALID_CLAIMS) from None
+    is_asked = requested is not None and bool(requested.id_token.entries)
+    if draft.proven_client().profile.answers_failures and not is_asked:
         raise draft.refuse("claims", NOTHING_TO_VERIFY)
 
 
@@ -303,8 +307,8 @@ def _keep_what_counts(draft: Draft) -> None:
     for name in _KEPT:
         if (value := draft.get(name)) is not None:
             draft.kept[name] = value
-    context = {name: draft.get(name) for name in APPLICATION_CONTEXT}
-    draft.kept["application"] = {name: value[:_LONGEST_CONTEXT] for name, value in context.items() if value}
+    context = ((name, draft.get(name)) for name in APPLICATION_CONTEXT if name in draft.parameters.values)
+    draft.kept["application"] = {name: value[:_LONGEST_CONTEXT] for name, value in context if value}
 
 
 CHECKS = (

@@ -1,14 +1,22 @@
-"""Answers of the authorization endpoint: by query or by form, with ``state`` and ``iss`` (RFC 9207)."""
+"""Answers of the authorization endpoint: by query or by form, with ``state`` and ``iss`` (RFC 9207).
 
+And those to machines, as JSON.
+"""
+
+import json
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
+from flask import Response as FlaskResponse
 from flask import make_response, redirect, render_template
 from werkzeug.wrappers import Response
 
 from portal.extensions import settings
 from portal.oidc.errors import ProtocolError
 from portal.web import headers
+
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,12 @@ class WayBack:
     state: str | None
     client_name: str
     reference: str | None
+
+
+def document(content: dict[str, Any], status: int = 200, *, caching: str = "no-store") -> Response:
+    """Return a machine's answer as JSON, which nobody may keep (RFC 6749, 5.1; RFC 9126, 2.2)."""
+    headers = [("Content-Type", "application/json"), ("Cache-Control", caching), ("Pragma", "no-cache")]
+    return FlaskResponse(_JSON.encode(content), status, headers)
 
 
 def success(code: str, back: WayBack) -> Response:

@@ -21,7 +21,7 @@ def token() -> Response:
         raise MachineError("invalid_request", "The parameter grant_type is missing.")
     if received.get("grant_type") not in GRANT_TYPES:
         raise MachineError("unsupported_grant_type", "Only the authorization_code grant is offered.")
-    return _settled(server.current().create_token_response(received))
+    return _settled(server.current().redeem(received))
 
 
 def revoke() -> Response:
@@ -62,7 +62,7 @@ def acceptable(received: Parameters) -> Parameters:
 
 
 def _settled(response: Response) -> Response:
-    """Commit what happened and forbid caching, whatever the answer (RFC 6749 section 5.1)."""
+    """Commit what happened, or take it back and write down that the client failed."""
     if response.status_code < 400:
         # A code that was redeemed at once is committed already, and has needed no session.
         if db.session.registry.has():
@@ -70,8 +70,6 @@ def _settled(response: Response) -> Response:
     else:
         db.session.rollback()
         _note_failure(response)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Pragma"] = "no-cache"
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = CHALLENGE
     return response

@@ -95,8 +95,8 @@ class _Ring:
 
 
 def _ring() -> _Ring:
-    ring: _Ring = current_app.extensions.setdefault(_EXTENSION, _Ring())
-    return ring
+    ring: _Ring | None = current_app.extensions.get(_EXTENSION)
+    return ring if ring is not None else current_app.extensions.setdefault(_EXTENSION, _Ring())
 
 
 def signer(alg: str) -> Signer:

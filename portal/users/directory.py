@@ -1,8 +1,8 @@
 """Finding people and keeping their records."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, case, func, or_, select
 
 from portal import clock, credentials, records
 from portal.audit.events import Event
@@ -18,16 +18,33 @@ LONGEST_ACCOUNT = 320
 _T = table_of(User)
 _FIND = Prepared(select(_T).where(_T.c.id == bindparam("user")))
 _KEY, _TEXT = bindparam("key", type_=User.login_key.type), bindparam("text", type_=User.okta_id.type)
-_NAMED = (
-    select(User)
+_NAMED = Prepared(
+    select(
+        _T.c.id,
+        _T.c.login,
+        _T.c.login_key,
+        _T.c.email_key,
+        _T.c.okta_id,
+        func.count().over().label("how_many"),
+    )
     .where(
-        or_(User.login_key == _KEY, User.email_key == _KEY, User.okta_id == _TEXT),
-        User.status != UserStatus.ERASED,
+        or_(_T.c.login_key == _KEY, _T.c.email_key == _KEY, _T.c.okta_id == _TEXT),
+        _T.c.status != UserStatus.ERASED.value,
     )
     # Okta's own id is nobody else's name; then whose login it is, however many share it as an address.
-    .order_by((User.okta_id == _TEXT).desc().nulls_last(), (User.login_key == _KEY).desc())
-    .limit(3)
+    # (A comparison would put somebody with another Okta id before whoever has none: it gives NULL there.)
+    .order_by(case((_T.c.okta_id == _TEXT, 0), (_T.c.login_key == _KEY, 1), else_=2))
+    .limit(1)
 )
+
+
+class Named(NamedTuple):
+    """The one person whom a hint names, with the names that the person has."""
+
+    id: str
+    login: str
+    login_key: str
+    email_key: str | None
 
 
 class UserExists(Exception):
@@ -44,7 +61,7 @@ def is_account(text: str) -> bool:
     return details.is_plain(text, LONGEST_ACCOUNT)
 
 
-def resolve(hint: str | None) -> User | None:
+def named(hint: str | None) -> Named | None:
     """Return the one person whom ``hint`` names: a login, an e-mail address or an Okta id.
 
     ``None`` where nobody or more than one is meant: a hint that two people answer to names neither.
@@ -54,13 +71,16 @@ def resolve(hint: str | None) -> User | None:
     if not is_account(text):
         return None
     key = account_key(text)
-    found = db.session.scalars(_NAMED, {"key": key, "text": text}).all()
-    named = [user for user in found if user.okta_id == text] or [
-        user for user in found if user.login_key == key
-    ]
-    if named:
-        return named[0]
-    return found[0] if len(found) == 1 else None
+    first = records.first(_NAMED, {"key": key, "text": text})
+    if first is None or (first["how_many"] > 1 and first["okta_id"] != text and first["login_key"] != key):
+        return None
+    return Named(first["id"], first["login"], first["login_key"], first["email_key"])
+
+
+def resolve(hint: str | None) -> User | None:
+    """Return the record of the person whom ``hint`` names, as :func:`named` does."""
+    person = named(hint)
+    return find(person.id) if person is not None else None
 
 
 def find(user_id: str) -> User | None:
@@ -68,7 +88,7 @@ def find(user_id: str) -> User | None:
     return records.load(User, _FIND, {"user": user_id})
 
 
-def shown_as(user: User, hint: str | None) -> str:
+def shown_as(user: Named | User, hint: str | None) -> str:
     """Return the name under which to show ``user`` to whoever sent ``hint``.
 
     A login or address is shown as it was given, so that a hint never turns one name into another; an

@@ -11,7 +11,7 @@ under it would have to match), and a fresh one would lock honest people out wher
 face that it stored under the former.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -30,11 +30,20 @@ DELETE_FACE = "users.delete_face"
 _EXTERNAL_ID_BITS = 160
 
 _T = table_of(Enrolment)
+_USERS = table_of(User)
 _FIND = Prepared(
     select(_T).where(_T.c.user_id == bindparam("user"), _T.c.verification_id == bindparam("verification"))
 )
+_OF_PERSON = Prepared(
+    select(_USERS.c.status, _T.c.id, _T.c.external_id, _T.c.state)
+    .select_from(
+        _USERS.outerjoin(
+            _T, and_(_T.c.user_id == _USERS.c.id, _T.c.verification_id == bindparam("verification"))
+        )
+    )
+    .where(_USERS.c.id == bindparam("user"))
+)
 _GET = Prepared(select(_T).where(_T.c.id == bindparam("enrolment")))
-_FACE = Prepared(select(_T.c.face_id).where(_T.c.id == bindparam("enrolment")))
 _IS_CONFIRMED = _T.c.state == EnrolmentState.CONFIRMED.value
 _SEEN_FACE = bindparam("face", type_=_T.c.face_id.type)
 #: What is not confirmed becomes provisional; what an operator confirmed before any face was seen gets it.
@@ -55,9 +64,32 @@ _PASSED = Prepared(
 )
 
 
+class Tie(NamedTuple):
+    """An enrolment, and the identifier under which VerifEye knows it."""
+
+    id: str
+    external_id: str
+
+
+class Standing(NamedTuple):
+    """A person's ``UserStatus``, and the enrolment of theirs that counts, if there is one."""
+
+    status: str
+    confirmed: Tie | None
+
+
 def find(user_id: str, verification_id: str) -> Enrolment | None:
     """Return the person's enrolment at the configuration, in whatever state."""
     return records.load(Enrolment, _FIND, {"user": user_id, "verification": verification_id})
+
+
+def of_person(user_id: str, verification_id: str) -> Standing | None:
+    """Return how a person stands and what they are enrolled as at the configuration; ``None``: nobody."""
+    row = records.first(_OF_PERSON, {"user": user_id, "verification": verification_id})
+    if row is None:
+        return None
+    confirmed = row["state"] == EnrolmentState.CONFIRMED
+    return Standing(row["status"], Tie(row["id"], row["external_id"]) if confirmed else None)
 
 
 def get(enrolment_id: str) -> Enrolment | None:
@@ -136,12 +168,6 @@ def passed(enrolment_id: str, *, journey_id: str, reference: str, face_id: str |
             user_id=enrolment.user_id,
             verification=enrolment.verification_id,
         )
-
-
-def face_of(enrolment_id: str) -> str | None:
-    """Return VerifEye's name for the enrolled face, if it ever told one."""
-    row = records.first(_FACE, {"enrolment": enrolment_id})
-    return row["face_id"] if row is not None else None
 
 
 def confirm(enrolment_id: str, *, how: str) -> bool:

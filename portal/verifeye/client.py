@@ -7,7 +7,6 @@ holds it, nor any query, body or identifier of a person.
 import logging
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import quote
 
 from portal import clock, credentials
 from portal.http import Answer, Outbound, OutboundError, OutboundRefusedAddress, OutboundUnavailable
@@ -26,6 +25,7 @@ LONGEST_LIFETIME = 604_800
 
 #: Seconds between two askings for a result; together the ten seconds a person can be kept waiting.
 _PATIENCE = (0.25, 0.5, 1.0, 1.5, 2.0, 2.0, 2.5)
+_LONGEST_WAIT = sum(_PATIENCE)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,512}")
 _VALUE = re.compile(r"[a-z0-9-]{1,128}")
@@ -58,6 +58,8 @@ class VerifEyeClient:
         self._endpoints = endpoints
         self._api_key = api_key
         self._outbound = outbound
+        self._breaker = outbound.breaker(endpoints.api_url)
+        self._headers = {"Authorization": f"ApiKey {api_key}"}
         self._sign_locally = sign_locally
 
     def __repr__(self) -> str:
@@ -78,9 +80,12 @@ class VerifEyeClient:
         for name, value in parameters.items():
             if name not in OUR_PARAMETERS or not _VALUE.fullmatch(value):
                 raise ValueError(f"the parameter {name!r} is not ours, or its value is not of [a-z0-9-]")
-        sign = self._sign_here if self._sign_locally else self._sign_there
-        query = sign("&".join(f"{name}={value}" for name, value in parameters.items()), lifetime_seconds)
-        _check_signed(query, parameters)
+        query = "&".join(f"{name}={value}" for name, value in parameters.items())
+        if self._sign_locally:
+            query = self._sign_here(query, lifetime_seconds)
+        else:
+            query = self._sign_there(query, lifetime_seconds)
+            _check_signed(query, parameters)
         return f"{self._endpoints.service_url}/verification/{configuration_id}?{query}"
 
     def is_valid(self, query: str) -> bool:
@@ -108,8 +113,8 @@ class VerifEyeClient:
         """
         if not is_uuid(session_id):
             raise ValueError("a session id is a UUID")
-        path = f"/v1/verification/get-session-result?verificationSessionId={quote(session_id, safe='')}"
-        deadline = clock.monotonic() + sum(_PATIENCE)
+        path = f"/v1/verification/get-session-result?verificationSessionId={session_id}"
+        deadline = clock.monotonic() + _LONGEST_WAIT
         for pause in (*_PATIENCE, None):
             answer = self._get(path)
             if answer.status not in {202, 404}:
@@ -164,18 +169,18 @@ class VerifEyeClient:
 
     def _get(self, path: str) -> Answer:
         url = self._endpoints.api_url + path
-        return self._exchange(path, lambda headers: self._outbound.get(url, headers=headers))
+        return self._exchange(path, lambda: self._outbound.get(url, headers=self._headers))
 
     def _post(self, path: str, document: object) -> Answer:
         url = self._endpoints.api_url + path
-        return self._exchange(path, lambda headers: self._outbound.post_json(url, document, headers=headers))
+        return self._exchange(path, lambda: self._outbound.post_json(url, document, headers=self._headers))
 
-    def _exchange(self, path: str, call: Callable[[dict[str, str]], Answer]) -> Answer:
+    def _exchange(self, path: str, call: Callable[[], Answer]) -> Answer:
         """Make one call under the API's circuit breaker, with every failure in this room's own terms."""
         operation = path.partition("?")[0]
         try:
-            with self._outbound.breaker(self._endpoints.api_url).guard():
-                answer = call({"Authorization": f"ApiKey {self._api_key}"})
+            with self._breaker.guard():
+                answer = call()
                 if answer.status == 429 or answer.status >= 500:
                     raise OutboundUnavailable(f"it answered {answer.status}")
         except OutboundRefusedAddress as error:

@@ -7,6 +7,7 @@ agree is for ``results`` to judge, and so is what they mean.
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from portal.verifeye.errors import UnreadableResult
 
@@ -64,11 +65,14 @@ _WRAPPERS = _SESSION_WRAPPERS | {
 _CUSTOM_WRAPPERS = frozenset(
     {"custom", "customdata", "custominput", "custominputparameters", "customparameters", "parameters"}
 )
+_SAY_WHETHER_DONE = frozenset({"status", "result", "outcome", "verificationresult"})
 _PENDING = frozenset(
     {"created", "inprogress", "notready", "pending", "processing", "running", "started", "waiting"}
 )
 _PREFIX = re.compile(r"re(?=[A-Z_])")
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
+#: Longer than any documented name twice over; so long, a spelling is worth remembering.
+_LONGEST_REMEMBERED = 64
 _STATUS_WORD = re.compile(r"[A-Za-z_ -]{1,24}")
 
 
@@ -93,12 +97,15 @@ class _Place:
     custom: bool = False
 
 
+_TOP = _Place()
+
+
 def collect(document: object) -> Findings:
     """Return what ``document`` holds; raises ``UnreadableResult`` if it is no object, or too big or deep."""
     if not isinstance(document, dict):
         raise UnreadableResult("the result is not a JSON object")
     findings = Findings()
-    _read_object(document, _Place(), findings)
+    _read_object(document, _TOP, findings)
     return findings
 
 
@@ -112,7 +119,7 @@ def _read_object(document: dict[object, object], place: _Place, findings: Findin
         if isinstance(value, str):
             findings.texts.add(value)
         if isinstance(name, str) and value is not None:
-            _read_value(_plain(_PREFIX.sub("", name, count=1)), value, place, findings)
+            _read_value(_meant(name), value, place, findings)
 
 
 def _read_value(name: str, value: object, place: _Place, findings: Findings) -> None:
@@ -161,25 +168,28 @@ def _read_list(name: str, items: list[object], place: _Place, findings: Findings
 
 def _record(name: str, value: object, place: _Place, findings: Findings) -> None:
     """Keep ``value`` if ``name`` means something at ``place``."""
-    understood = isinstance(value, str) and value.lower() in OUTCOME_WORDS
     if name == "state":
         _record_state(value, place, findings)
     elif name in _FACTS:
         findings.facts[_FACTS[name]].append(value)
-    elif place.custom:
-        return
-    elif name == "id" and place.session:
-        findings.facts["session_id"].append(value)
-    elif name in {"result", "outcome"} or (name == "status" and understood):
-        findings.outcomes[place.verifier or OVERALL].append(value)
-    elif name in _OUTCOMES:
+    elif not place.custom:
+        _record_outcome(name, value, place, findings)
+
+
+def _record_outcome(name: str, value: object, place: _Place, findings: Findings) -> None:
+    understood = isinstance(value, str) and value.lower() in OUTCOME_WORDS
+    if name in _OUTCOMES:
         # Inside a verifier, "verificationResult" is that verifier's own.
         own = place.verifier if _OUTCOMES[name] == OVERALL else None
         findings.outcomes[own or _OUTCOMES[name]].append(value)
+    elif name in {"result", "outcome"} or (name == "status" and understood):
+        findings.outcomes[place.verifier or OVERALL].append(value)
+    elif name == "id" and place.session:
+        findings.facts["session_id"].append(value)
     elif name in _VERIFIERS and (understood or _VERIFIERS[name] in {"liveness", "face"}):
         # "age": 31 and "gender": "male" are estimates; "liveness": anything is a statement about it.
         findings.outcomes[_VERIFIERS[name]].append(value)
-    if name in {"status", "result", "outcome", "verificationresult"} and _is_pending(value):
+    if name in _SAY_WHETHER_DONE and not understood and _is_pending(value):
         findings.pending = True
 
 
@@ -193,6 +203,16 @@ def _record_state(value: object, place: _Place, findings: Findings) -> None:
 
 def _is_pending(value: object) -> bool:
     return isinstance(value, str) and _plain(value) in _PENDING
+
+
+def _meant(name: str) -> str:
+    """Return :func:`_plain` of ``name`` without the vendor's ``re`` before it."""
+    return _remembered(name) if len(name) <= _LONGEST_REMEMBERED else _remembered.__wrapped__(name)
+
+
+@lru_cache(maxsize=256)
+def _remembered(name: str) -> str:
+    return _plain(_PREFIX.sub("", name, count=1))
 
 
 def _plain(name: str) -> str:

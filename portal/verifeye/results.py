@@ -34,6 +34,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+_VERIFIERS = {verifier.value: verifier for verifier in Verifier}
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _FACE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 #: An identifier that the result gives twice and differently, or not as text; it equals no identifier of ours.
@@ -107,17 +109,18 @@ def acceptable(
 def parse_result(document: object) -> Result:
     """Return what ``document``, a decoded JSON value, says; raises ``UnreadableResult`` and nothing else."""
     found = reading.collect(document)
+    facts = found.facts
     outcomes = {name: _one_outcome(values) for name, values in found.outcomes.items()}
     overall = outcomes.pop(reading.OVERALL, Outcome.UNKNOWN)
     return Result(
         overall=overall,
-        verifiers=MappingProxyType({Verifier(name): outcome for name, outcome in outcomes.items()}),
-        session_id=_one_identifier(found.facts["session_id"]),
-        face_id=_face_id(found.facts["face_id"]),
-        external_id=_one_identifier(found.facts["external_id"]),
-        configuration_id=_one_identifier(found.facts["configuration_id"]),
-        state=_one_identifier(found.facts["state"]),
-        failed_reason=_failed_reason(found.facts["failed_reason"]),
+        verifiers=MappingProxyType({_VERIFIERS[name]: outcome for name, outcome in outcomes.items()}),
+        session_id=_one_identifier(facts["session_id"]),
+        face_id=_face_id(facts["face_id"]),
+        external_id=_one_identifier(facts["external_id"]),
+        configuration_id=_one_identifier(facts["configuration_id"]),
+        state=_one_identifier(facts["state"]),
+        failed_reason=_failed_reason(facts["failed_reason"]),
         finished=bool(found.outcomes) and not found.pending,
         texts=frozenset(found.texts),
     )
@@ -127,7 +130,7 @@ def _one_outcome(values: list[object]) -> Outcome:
     """Return the outcome that all of ``values`` state, or ``unknown``."""
     words = {reading.OUTCOME_WORDS.get(value.lower()) if isinstance(value, str) else None for value in values}
     word = words.pop() if len(words) == 1 else None
-    return Outcome(word) if word is not None else Outcome.UNKNOWN
+    return _OUTCOMES[word] if word is not None else Outcome.UNKNOWN
 
 
 def _one_identifier(values: list[object]) -> str | None:
@@ -135,7 +138,9 @@ def _one_identifier(values: list[object]) -> str | None:
     if not values:
         return None
     texts = [value for value in values if isinstance(value, str)]
-    agree = len(texts) == len(values) and len({canonical(text) for text in texts}) == 1
+    if len(texts) != len(values):
+        return CONTRADICTORY
+    agree = len(texts) == 1 or len({canonical(text) for text in texts}) == 1
     return texts[0] if agree else CONTRADICTORY
 
 
@@ -147,5 +152,7 @@ def _face_id(values: list[object]) -> str | None:
 
 def _failed_reason(values: list[object]) -> str | None:
     """Return the vendor's word for what failed, cut and cleaned for a log."""
+    if not values:
+        return None
     text = next((value for value in values if isinstance(value, str)), "")
     return "".join(character for character in text if character.isprintable())[:64] or None

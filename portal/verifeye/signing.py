@@ -16,9 +16,13 @@ from urllib.parse import quote
 from portal import credentials
 
 SIGNATURE = "reSignature"
+_SIGNATURE_LOWER = SIGNATURE.lower()
 
 #: What .NET's ``UrlEncoder.Default`` leaves as it is, beside letters and digits.
 _UNESCAPED = "-._~!$()*,;@"
+#: Parameters with nothing to decode and nothing to encode again, what links and returns nearly always are,
+#: have only these, and one ``=`` each.
+_PLAIN = re.compile(r"[A-Za-z0-9._~!$()*,;@&=-]+")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SIGNATURE_SHAPE = re.compile(r"[0-9a-f]{64}")
@@ -45,9 +49,14 @@ def canonicalise(query: str) -> str:
 
     The signature parameter itself is left out. Never raises, whatever ``query`` is.
     """
+    plain = query.removeprefix("?")
+    if _PLAIN.fullmatch(plain):
+        parts = sorted(part.split("=") for part in plain.lower().split("&"))
+        if all(len(part) == 2 for part in parts):
+            return "?" + "&".join(f"{name}={value}" for name, value in parts if name != _SIGNATURE_LOWER)
     pairs = sorted((_lower(name), _lower(value)) for name, value in parse(query))
     return "?" + "&".join(
-        f"{_encode(name)}={_encode(value)}" for name, value in pairs if name != SIGNATURE.lower()
+        f"{_encode(name)}={_encode(value)}" for name, value in pairs if name != _SIGNATURE_LOWER
     )
 
 
@@ -58,13 +67,15 @@ def sign(query: str, api_key: str) -> str:
 
 def verify(query: str, api_key: str) -> bool:
     """Say, in constant time, whether ``query`` carries exactly one signature and it is the right one."""
-    given = [value for name, value in parse(query) if _lower(name) == SIGNATURE.lower()]
+    given = [value for name, value in parse(query) if _lower(name) == _SIGNATURE_LOWER]
     if len(given) != 1 or not _SIGNATURE_SHAPE.fullmatch(given[0]):
         return False
     return credentials.same(given[0], sign(query, api_key))
 
 
 def _decode(text: str) -> str:
+    if "%" not in text and "+" not in text:
+        return text
     return _ESCAPES.sub(_decode_run, text.replace("+", " "))
 
 
@@ -76,6 +87,8 @@ def _decode_run(run: re.Match[str]) -> str:
 
 def _lower(text: str) -> str:
     """Lower-case each character by itself, as .NET does: no character becomes two, no final sigma."""
+    if text.isascii():
+        return text.lower()
     return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 

@@ -14,14 +14,23 @@ from portal.extensions import db, rows_touched, settings, table_of, vault
 from portal.http import OperatorsOutbound, Outbound
 from portal.models import MatchMode, VerificationConfiguration
 from portal.settings import Settings, is_loopback
-from portal.statements import Prepared
+from portal.statements import Prepared, Row
 from portal.verifeye.client import VerifEyeClient
 from portal.verifeye.regions import REGIONS, Endpoints
 from portal.verifeye.results import Verifier
 from portal.verifeye.returns import documented_order, same_order
+from portal.verifications.view import ConfigurationView
+
+#: A configuration that is only read.
+Configuration = VerificationConfiguration | ConfigurationView
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _EXTENSION = "portal.verifications"
+#: Every process reads a configuration anew this often (seconds): so long one that was removed or changed may
+#: still be used by another process than the one that was told, and by that one where a request has read it
+#: between the change and its commit.
+REFRESH_SECONDS = 2.0
+_MOST_REMEMBERED = 100
 #: Returns in a row that teach an order which is not the documented one: at first, and against another.
 _TO_LEARN = 2
 _TO_RELEARN = 3
@@ -51,6 +60,33 @@ def find(configuration_id: str, *, removed_too: bool = False) -> VerificationCon
     """Return the configuration as it is now, if it exists and, without ``removed_too``, was not removed."""
     found = records.load(VerificationConfiguration, _FIND, {"id": configuration_id})
     return found if found is not None and (removed_too or found.removed_at is None) else None
+
+
+def remembered(configuration_id: str) -> ConfigurationView | None:
+    """Return how the configuration was at most :data:`REFRESH_SECONDS` ago, unless it was removed.
+
+    For requests that only read it; whoever changes one, or decides by what may have been learnt just now,
+    needs :func:`find`. Only configurations that exist are remembered.
+    """
+    views: dict[str, ConfigurationView] = current_app.extensions[_EXTENSION]["views"]
+    view = views.get(configuration_id)
+    if view is not None and clock.is_within(view.fresh_until, REFRESH_SECONDS):
+        return view
+    row = records.first(_FIND, {"id": configuration_id})
+    if row is None or row["removed_at"] is not None:
+        views.pop(configuration_id, None)
+        return None
+    view = _view(row)
+    if len(views) < _MOST_REMEMBERED or configuration_id in views:
+        views[configuration_id] = view
+    return view
+
+
+def forget_remembered() -> None:
+    """Read every configuration anew: something about one is being changed in this process."""
+    held = current_app.extensions[_EXTENSION]
+    # Others and not emptied: what a thread has just read goes into the ones that nobody looks at any more.
+    held["views"], held["clients"] = {}, {}
 
 
 def every() -> list[VerificationConfiguration]:
@@ -97,7 +133,7 @@ def add(
     row.sign_locally = sign_locally
     row.created_at, row.removed_at, row.result_order = clock.now(), None, None
     db.session.add(row)
-    db.session.flush()
+    _flush()
     record(Event.VERIFICATION_ADDED, verification=row.id, region=row.region)
     return row
 
@@ -118,6 +154,7 @@ def replace_key(configuration: VerificationConfiguration, api_key: str, *, check
     )
     if rows_touched(changed) == 0:
         raise ValueError("The verification configuration was removed meanwhile.")
+    forget_remembered()
     record(Event.VERIFICATION_KEY_REPLACED, verification=configuration.id, checked=checked)
 
 
@@ -125,39 +162,42 @@ def remove(configuration: VerificationConfiguration) -> None:
     """Take a configuration out of use; its record stays for the journeys that name it, its key does not."""
     configuration.removed_at = clock.now()
     configuration.api_key_sealed = vault().seal("removed")
-    db.session.flush()
+    _flush()
     record(Event.VERIFICATION_REMOVED, verification=configuration.id)
 
 
-def required_verifiers(configuration: VerificationConfiguration) -> frozenset[Verifier]:
+def required_verifiers(configuration: Configuration) -> frozenset[Verifier]:
     """Return what must be exactly ``passed`` for a capture to count; the face is always among it."""
     return frozenset({Verifier.FACE} | {Verifier(name) for name in configuration.required_verifiers})
 
 
-def client_for(configuration: VerificationConfiguration, api_key: str | None = None) -> VerifEyeClient:
+def client_for(configuration: Configuration, api_key: str | None = None) -> VerifEyeClient:
     """Return the VerifEye client of ``configuration``; pools and breakers are shared in the process.
 
-    ``api_key`` is one to try in the place of the configuration's own.
+    ``api_key`` is one to try in the place of the configuration's own. The client of a remembered view is kept
+    as long as the view: opening the sealed key costs more than signing a link with it.
     """
-    return VerifEyeClient(
-        Endpoints(configuration.service_url, configuration.api_url),
-        api_key or vault().unseal(configuration.api_key_sealed),
-        _outbound(),
-        sign_locally=configuration.sign_locally,
-    )
+    if api_key is not None or not isinstance(configuration, ConfigurationView):
+        return _new_client(configuration, api_key or vault().unseal(configuration.api_key_sealed))
+    kept: dict[str, tuple[ConfigurationView, VerifEyeClient]] = current_app.extensions[_EXTENSION]["clients"]
+    view, client = kept.get(configuration.id, (None, None))
+    if client is None or view is not configuration:
+        client = _new_client(configuration, vault().unseal(configuration.api_key_sealed))
+        kept[configuration.id] = configuration, client
+    return client
 
 
 def note_lasting_faces(configuration: VerificationConfiguration) -> None:
     """Note that a face was seen to keep its name at VerifEye; flushes."""
     if not configuration.face_ids_stable:
         configuration.face_ids_stable = True
-        db.session.flush()
+        _flush()
 
 
 def forget_order(configuration: VerificationConfiguration) -> None:
     """Learn the order of VerifEye's parameters anew from the next results; flushes."""
     configuration.result_order = configuration.order_candidate = None
-    db.session.flush()
+    _flush()
     record(Event.VERIFICATION_ORDER_FORGOTTEN, verification=configuration.id)
 
 
@@ -188,19 +228,52 @@ def note_order(configuration: VerificationConfiguration, names: tuple[str, ...],
         _learn(configuration, names)
         return True
     configuration.order_candidate = {"names": list(names), "sessions": sessions}
-    db.session.flush()
+    _flush()
     return learnt is None
 
 
 def _learn(configuration: VerificationConfiguration, names: tuple[str, ...]) -> None:
     configuration.result_order, configuration.order_candidate = list(names), None
-    db.session.flush()
+    _flush()
     record(Event.VERIFICATION_ORDER_LEARNT, verification=configuration.id)
 
 
 def init_app(app: Flask) -> None:
     """Prepare the shared outbound pools; nothing is connected before it is used."""
-    app.extensions[_EXTENSION] = {"lock": Lock(), "outbound": None}
+    app.extensions[_EXTENSION] = {"lock": Lock(), "outbound": None, "views": {}, "clients": {}}
+
+
+def _flush() -> None:
+    """Write a change of a configuration, which this process then has to read anew."""
+    db.session.flush()
+    forget_remembered()
+
+
+def _view(row: Row) -> ConfigurationView:
+    learnt = row["result_order"]
+    return ConfigurationView(
+        id=row["id"],
+        region=row["region"],
+        service_url=row["service_url"],
+        api_url=row["api_url"],
+        api_key_sealed=row["api_key_sealed"],
+        match_mode=row["match_mode"],
+        required_verifiers=tuple(row["required_verifiers"]),
+        sign_locally=row["sign_locally"],
+        result_order=tuple(learnt) if learnt is not None else None,
+        is_learning=row["order_candidate"] is not None,
+        face_ids_stable=row["face_ids_stable"],
+        fresh_until=clock.after(REFRESH_SECONDS),
+    )
+
+
+def _new_client(configuration: Configuration, api_key: str) -> VerifEyeClient:
+    return VerifEyeClient(
+        Endpoints(configuration.service_url, configuration.api_url),
+        api_key,
+        _outbound(),
+        sign_locally=configuration.sign_locally,
+    )
 
 
 def _outbound() -> Outbound:

@@ -1,17 +1,13 @@
-"""What templates may call: addresses of static files, times, masked account names, the branding.
-
-Also the two rules of the template environment: an unknown name is an error and never an empty
-string, and blocks leave no blank lines behind.
-"""
+"""What templates may call: addresses of static files, times, masked account names, the branding."""
 
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Flask, current_app, g, url_for
-from jinja2 import StrictUndefined
+from flask import Flask, current_app, g, request
 from markupsafe import Markup
 
 from portal import clock
@@ -20,6 +16,7 @@ from portal.settings import Settings
 #: The mark in static/ that stands for an organisation without a logo of its own.
 NEUTRAL_MARK = "img/logo.svg"
 
+_STATIC = "portal.web.static_addresses"
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -65,9 +62,7 @@ def help_address(contact: str) -> str | None:
 
 def init_app(app: Flask, branding: Branding) -> None:
     """Register the filters, the globals and the defaults of every page's context on ``app``."""
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = True
-    app.jinja_env.lstrip_blocks = True
+    app.extensions[_STATIC] = {}
     app.add_template_filter(moment)
     app.add_template_filter(ago)
     app.add_template_filter(masked)
@@ -109,12 +104,20 @@ def static_hash(app: Flask, filename: str) -> str | None:
 def static_url(filename: str) -> str:
     """Return the address of a static file with its content's hash, which may be cached for good.
 
+    A process looks at a file once; where templates are reloaded as they change (``--debug``), each time.
     Raises ``FileNotFoundError`` for a file that does not exist: a template that links nothing is a mistake.
     """
-    version = static_hash(current_app, filename)
-    if version is None:
-        raise FileNotFoundError(filename)
-    return url_for("static", filename=filename, v=version)
+    app = current_app
+    known: dict[str, str] = app.extensions[_STATIC]
+    address = known.get(filename)
+    if address is None:
+        version = static_hash(app, filename)
+        if version is None:
+            raise FileNotFoundError(filename)
+        address = f"{app.static_url_path}/{quote(filename)}?v={version}"
+        if not app.jinja_env.auto_reload:
+            known[filename] = address
+    return request.script_root + address
 
 
 def _logo_url(logo: str | None) -> str | None:

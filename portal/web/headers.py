@@ -6,12 +6,22 @@ a form whose answer leads elsewhere. A header that a view sets itself is left al
 """
 
 import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 
 from portal import credentials
 from portal.web.filters import static_hash
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from flask.ctx import _AppCtxGlobals
+
+#: For each header its name in lower case, and the header as it is written.
+Protection = tuple[tuple[str, tuple[str, str]], ...]
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
@@ -24,15 +34,11 @@ _DENIED_FEATURES = (
 _DENIED = ", ".join(f"{feature}=()" for feature in _DENIED_FEATURES)
 
 _ONE_YEAR = 31_536_000
-#: For an answer that has no script and no form that leads elsewhere, such as every answer in JSON.
-_STRICTEST_POLICY = (
-    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 def init_app(app: Flask) -> None:
     """Register the headers for every response of ``app`` and the globals that templates use."""
+    app.response_class = Protected
     app.after_request(_apply)
     app.add_template_global(nonce, "csp_nonce")
     app.add_template_global(allow_camera_query, "allow_camera_query")
@@ -64,6 +70,7 @@ def allow_form_action(url: str, *, onward: bool = False) -> None:
         sources.add(f"{urlsplit(url).scheme.lower()}:")
 
 
+@lru_cache(maxsize=256)
 def form_action_source(url: str) -> str:
     """Return the CSP source expression for the origin of ``url``; raises ``ValueError``.
 
@@ -94,19 +101,66 @@ def allow_camera_query() -> str:
     return "yes"
 
 
-def _content_security_policy() -> str:
-    if "csp_nonce" not in g and "form_action" not in g:
-        return _STRICTEST_POLICY
-    script = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else "'none'"
-    form = " ".join(["'self'", *sorted(g.get("form_action", ()))])
+class Protected(Response):
+    """A response beside which its protecting headers are written.
+
+    They are pairs that were made once and are handed to the server as they are: put among a view's own, each
+    would be looked up, checked and copied anew for every answer. A header that the view has set wins.
+    """
+
+    protection: Protection = ()
+
+    def get_wsgi_response(
+        self, environ: "WSGIEnvironment"
+    ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        """Return body, status and headers for the server (PEP 3333)."""
+        body, status, own = super().get_wsgi_response(environ)
+        given = {name.lower() for name, _ in own}
+        own += [header for name, header in self.protection if name not in given]
+        return body, status, own
+
+
+@cache
+def _usual(secure: bool, redirect: bool) -> Protection:
+    """Return the headers of an answer that asked for nothing: all that is no page and no file."""
+    policy = _content_security_policy()
+    return _protection(policy, secure=secure, redirect=redirect, static=False, camera=False)
+
+
+def _protection(policy: str, *, secure: bool, redirect: bool, static: bool, camera: bool) -> Protection:
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        # RFC 9700, 4.2.4: codes, states and links travel in addresses that answer with a redirect, and
+        # nobody is told those, not even the portal. A page's address is not told to others either, but its
+        # own forms keep their Origin, which "no-referrer" would turn into "null" and which firewalls in front
+        # of the portal look at.
+        "Referrer-Policy": "no-referrer" if redirect else "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        # Logos are shown in mail and in Okta's own pages; everything else stays ours.
+        "Cross-Origin-Resource-Policy": "cross-origin" if static else "same-origin",
+        "Permissions-Policy": f"{'camera=(self)' if camera else 'camera=()'}, {_DENIED}",
+        # A file's is set by itself.
+        "Cache-Control": "no-store",
+    }
+    if secure:
+        headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"
+    return tuple((name.lower(), (name, value)) for name, value in headers.items())
+
+
+def _content_security_policy(nonce: str | None = None, form_action: Iterable[str] = ()) -> str:
+    script = f"'nonce-{nonce}'" if nonce else "'none'"
+    form = " ".join(["'self'", *sorted(form_action)])
     return (
         f"default-src 'none'; script-src {script}; style-src 'self'; img-src 'self'; "
         f"form-action {form}; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
-def _cache_control(response: Response) -> str:
-    if request.endpoint != "static" or response.status_code not in (200, 206, 304):
+def _cache_control(request: Request, response: Response) -> str:
+    """Return how long the answer with a file may be kept."""
+    if response.status_code not in (200, 206, 304):
         return "no-store"
     # The address names the content only if the hash in it is this file's: during an upgrade an old
     # worker may be asked for the new file, and its answer must not be kept for a year.
@@ -117,40 +171,30 @@ def _cache_control(response: Response) -> str:
     return "no-cache"
 
 
-def _referrer_policy(response: Response) -> str:
-    """Return what a browser tells the next address about this one (RFC 9700, section 4.2.4).
-
-    Codes, states and links travel in addresses that answer with a redirect: nobody is told those, not even
-    the portal. A page's address is not told to others either, but its own forms keep their Origin, which
-    "no-referrer" would turn into "null" and which firewalls in front of the portal look at.
-    """
-    return "no-referrer" if 300 <= response.status_code < 400 else "same-origin"
-
-
-def _close_what_is_not_sent(response: Response) -> None:
+def _close_what_is_not_sent(request: Request, response: Response) -> None:
     """Close the file behind an answer without a body; Werkzeug forgets it for HEAD and 304."""
     if request.method == "HEAD" or response.status_code == 304:
         response.close()
 
 
-def _apply(response: Response) -> Response:
-    headers = response.headers
-    static = request.endpoint == "static"
-    headers.setdefault("Content-Security-Policy", _content_security_policy())
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Referrer-Policy", _referrer_policy(response))
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    # Logos are shown in mail and in Okta's own pages; everything else stays ours.
-    headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin" if static else "same-origin")
-    camera = "camera=(self)" if g.get("camera_query") else "camera=()"
-    headers.setdefault("Permissions-Policy", f"{camera}, {_DENIED}")
-    if request.is_secure:
-        headers.setdefault("Strict-Transport-Security", f"max-age={_ONE_YEAR}")
+def _apply(response: Protected) -> Protected:
+    """Choose the protecting headers for ``response``."""
+    asked: _AppCtxGlobals = g._get_current_object()
+    current: Request = request._get_current_object()  # type: ignore[attr-defined]
+    redirect = 300 <= response.status_code < 400
+    static = current.endpoint == "static"
     if static:
         # Flask's own answer for a file without a maximum age is "no-cache", never a view's wish.
-        headers["Cache-Control"] = _cache_control(response)
-        _close_what_is_not_sent(response)
+        response.headers["Cache-Control"] = _cache_control(current, response)
+        _close_what_is_not_sent(current, response)
+    if static or "csp_nonce" in asked or "form_action" in asked or "camera_query" in asked:
+        response.protection = _protection(
+            _content_security_policy(asked.get("csp_nonce"), asked.get("form_action", ())),
+            secure=current.is_secure,
+            redirect=redirect,
+            static=static,
+            camera="camera_query" in asked,
+        )
     else:
-        headers.setdefault("Cache-Control", _cache_control(response))
+        response.protection = _usual(current.is_secure, redirect)
     return response

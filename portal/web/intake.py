@@ -1,6 +1,6 @@
 """What no view should have to think of: an address that is not even text, and a body that nobody read."""
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Request, Response, abort, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
@@ -27,12 +27,16 @@ def _read_to_the_end(response: Response) -> Response:
     A server that closes a connection with data unread resets it, and the proxy in front may lose the
     answer: a wrong secret would then look like a broken portal (502).
     """
-    length = request.content_length
+    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+    if not asked.environ.get("CONTENT_LENGTH"):
+        return response
+    length = asked.content_length
     if length and length <= _LONGEST:
         # What is longer than it may be was refused by its announced length: nothing of it is read yet.
-        refused = request.max_content_length is not None and length > request.max_content_length
+        most = asked.max_content_length
+        refused = most is not None and length > most
         try:
-            unread = get_input_stream(request.environ) if refused else request.stream
+            unread = get_input_stream(asked.environ) if refused else asked.stream
             while unread.read(_CHUNK):
                 pass
         except (ClientDisconnected, RequestEntityTooLarge):

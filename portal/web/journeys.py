@@ -1,12 +1,13 @@
 """What the pages of a journey share: opening its link, the ways on and back, a page for each dead end."""
 
+from datetime import datetime
 from typing import Any
 
-from flask import Flask, abort, make_response, redirect, render_template, request, url_for
+from flask import Flask, abort, current_app, make_response, redirect, render_template, request, url_for
 from sqlalchemy import bindparam, select
 from werkzeug.wrappers import Response
 
-from portal import records
+from portal import clock, records
 from portal.extensions import db, settings, table_of
 from portal.journey import browser, lifecycle, steps
 from portal.journey.errors import (
@@ -35,6 +36,9 @@ _ACTING = (
 )
 _CLIENTS = table_of(Client)
 _CLIENT_NAME = Prepared(select(_CLIENTS.c.name).where(_CLIENTS.c.id == bindparam("client")))
+_NAMES = "portal.web.client_names"
+#: Every process asks for a client's name anew this often (seconds), as for all that it remembers of a client.
+_NAME_SECONDS = 2.0
 _ENDED_WITHOUT_RETURN = ("ISSUED", "REDEEMED", "ENROLLED")
 
 
@@ -176,8 +180,16 @@ def _own(error: JourneyError) -> Journey | None:
 
 
 def _name_of(client_id: str) -> str:
+    """Return the client's name; remembered for clients that exist, so that nobody can fill the memory."""
+    names: dict[str, tuple[str, datetime]] = current_app.extensions.setdefault(_NAMES, {})
+    known = names.get(client_id)
+    if known is not None and clock.is_within(known[1], _NAME_SECONDS):
+        return known[0]
     row = records.first(_CLIENT_NAME, {"client": client_id})
-    return row["name"] if row is not None else settings().organisation
+    if row is None:
+        return settings().organisation
+    names[client_id] = (row["name"], clock.after(_NAME_SECONDS))
+    return str(row["name"])
 
 
 def _page(status: int, name: str, journey: Journey | None = None, **parameters: Any) -> Response:

@@ -69,9 +69,7 @@ def sending(database, receiver, clock):
     with app.app_context():
         work(clock)
         yield app
-        for pool in [app.extensions[sinks._EXTENSION]._pools]:
-            if pool:
-                pool[1].clear()
+        app.extensions[sinks._EXTENSION]._pools.clear()
     close(app)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.capture import wording
 from portal.extensions import db
+from portal.statements import Transaction
 from tests.support import factories
 from tests.support.moving_clock import MovingClock
 from tests.support.person import Person
@@ -305,16 +306,20 @@ def test_a_process_killed_at_any_commit_leaves_somebody_who_can_go_on_and_never_
     scene: Scene, monkeypatch: pytest.MonkeyPatch, commit: int, moment: str
 ) -> None:
     """Each request of a sign-in commits once: the process dies right before or right after one of them."""
-    done, real = 0, Session.commit
+    done = 0
 
-    def dying(self: Any) -> None:
-        nonlocal done
-        done += 1
-        if done == commit and moment == "before":
-            raise Killed
-        real(self)
-        if done == commit and moment == "after":
-            raise Killed
+    def dying(real: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done == commit and moment == "before":
+                raise Killed
+            answer = real(*arguments)
+            if done == commit and moment == "after":
+                raise Killed
+            return answer
+
+        return call
 
     browser = scene.app.test_client()
     request = scene.okta.authorization(login_hint=scene.stage.login)
@@ -331,7 +336,8 @@ def test_a_process_killed_at_any_commit_leaves_somebody_who_can_go_on_and_never_
         person.open(path(reached[-1]))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "commit", dying)
+        patch.setattr(Session, "commit", dying(Session.commit))
+        patch.setattr(Transaction, "change", dying(Transaction.change))
         with pytest.raises(Killed):
             walk()
     with scene.app.app_context():

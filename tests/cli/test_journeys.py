@@ -12,7 +12,7 @@ from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db
 from portal.grants import assertions
-from portal.journey import lifecycle
+from portal.journey import captures, lifecycle
 from portal.models import AuditEvent, ClientAssertion, Enrolment, Journey, OutboxMessage, SessionNotice
 from portal.users import enrolments
 from tests.cli.commands import document, done, refused
@@ -36,14 +36,11 @@ def journey(app: Flask) -> dict[str, Any]:
         )  # fmt: skip
         enrolment = enrolments.find_or_prepare(person.id, made.verification_id)
         for number, passed in enumerate((False, True)):
-            capture = lifecycle.begin_capture(
-                made, state_secret=f"state {number}", enrolment_id=enrolment.id,
-                external_id=enrolment.external_id, enrols=True,
-            )  # fmt: skip
+            capture = factories.capture(made, enrolment_id=enrolment.id, external_id=enrolment.external_id)
             assert capture is not None
             reason = None if passed else "face-failed"
             session = SESSION[:-1] + str(number)
-            assert lifecycle.close_capture(capture, session_id=session, passed=passed, reason=reason)
+            assert captures.close(capture, session_id=session, passed=passed, reason=reason)
             db.session.add(
                 SessionNotice(
                     session_id=session, verification_id=made.verification_id, received_at=portal_clock.now()
@@ -74,7 +71,8 @@ def test_it_shows_states_captures_announcements_and_the_audit_log(
     assert [capture["passed"] for capture in shown["captures"]] == [False, True]
     assert len(shown["webhook_notices"]) == 2
     assert [event["event"] for event in shown["events"]] == [
-        "oidc:journey:opened", "users:enrolment:provisional",
+        "oidc:journey:opened", "capture:consent:given", "capture:capture:started",
+        "capture:capture:started", "users:enrolment:provisional",
     ]  # fmt: skip
     printed = done(runner, "journeys", "show", journey["reference"])
     for needed in ("VERIFIED", "face-failed", SESSION[:-1], "oidc:journey:opened", "Captures"):

@@ -30,3 +30,12 @@ def test_waiting_under_a_moved_clock_takes_no_time(clock):
 
 def test_the_real_clock_is_back_after_a_test_that_moved_it():
     assert abs((portal_clock.now() - portal_clock._system_now()).total_seconds()) < 5
+
+
+def test_what_is_remembered_ends_in_its_time_and_not_later_by_a_clock_set_back(clock):
+    end = portal_clock.after(2)
+    assert portal_clock.is_within(end, 2)
+    clock.advance(2)
+    assert not portal_clock.is_within(end, 2)
+    clock.advance(-3)
+    assert not portal_clock.is_within(end, 2)

@@ -88,3 +88,8 @@ def test_a_secret_that_somebody_else_chose_badly_is_not_strong(secret):
 
 def test_a_new_encryption_key_can_be_used():
     assert Vault([credentials.new_encryption_key()]).seal("s")
+
+
+def test_every_letter_of_a_reference_is_drawn() -> None:
+    drawn = [credentials.reference().replace("-", "") for _ in range(1000)]
+    assert {len({reference[place] for reference in drawn}) for place in range(12)} == {28}

@@ -53,6 +53,15 @@ def test_another_error_means_that_somebody_answered(clock):
     assert not breaker.is_open
 
 
+def test_a_call_that_was_interrupted_says_nothing_about_the_upstream(clock):
+    breaker = Breaker(failures=2)
+    fail(breaker)
+    with pytest.raises(KeyboardInterrupt), breaker.guard():
+        raise KeyboardInterrupt
+    fail(breaker)
+    assert breaker.is_open
+
+
 def test_after_a_while_one_call_is_tried_and_closes_it(clock):
     breaker = opened(clock)
     clock.advance(31)

@@ -1,4 +1,3 @@
-import os
 import socket
 import threading
 
@@ -79,13 +78,3 @@ def test_what_cannot_be_called_is_refused(url):
     with pytest.raises(OutboundRefusedAddress) as refusal:
         Outbound().get(url)
     assert "secret" not in str(refusal.value)
-
-
-def test_a_forked_process_makes_its_own_connections(server, monkeypatch):
-    outbound = Outbound()
-    server.answer("200 OK")
-    outbound.get(server.url)
-    parents = outbound._pool_manager()
-    assert outbound._pool_manager() is parents
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert outbound._pool_manager() is not parents

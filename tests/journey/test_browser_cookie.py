@@ -52,5 +52,13 @@ def test_on_plain_http_the_cookie_has_no_host_prefix_which_browsers_would_refuse
     portal_app.close(app)
 
 
+@pytest.mark.parametrize("letter", ["g", "A", "-", "٣", "é", "\x7f"])
+def test_a_secret_holds_nothing_but_hex_digits_in_any_place(app, letter):
+    for place in range(len(SECRET)):
+        value = SECRET[:place] + letter + SECRET[place + 1 :]
+        with app.test_request_context(headers={"Cookie": f"__Host-portal-browser={value}"}):
+            assert browser.secret_of(request) is None
+
+
 def test_secrets_are_fresh():
     assert len({browser.new_secret() for _ in range(100)}) == 100

@@ -5,7 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal import clock as portal_clock
 from portal.extensions import db
-from portal.journey import lifecycle
+from portal.journey import captures, lifecycle
 from portal.models import Journey, JourneyState
 from tests.support import factories
 
@@ -15,9 +15,7 @@ def journey(context, clock):
     return factories.journey(person=factories.user("amara@acme.example"))
 
 
-def begin(journey, secret="a state", **changes):
-    values = {"state_secret": secret, "enrolment_id": "e", "external_id": "x", "enrols": True}
-    return lifecycle.begin_capture(journey, **values | changes)
+begin = factories.capture
 
 
 def test_the_account_once_named_stays(context):
@@ -36,19 +34,19 @@ def test_only_a_digest_of_the_one_time_state_is_kept(journey):
 def test_a_capture_lasts_no_longer_than_its_journey(journey, clock):
     capture = begin(journey)
     clock.set(journey.expires_at)
-    assert not lifecycle.close_capture(capture, session_id="s", passed=True, reason=None)
+    assert not captures.close(capture, session_id="s", passed=True, reason=None)
     assert not lifecycle.accept(journey, enrolment_id="e")
 
 
 def test_verifeyes_session_counts_for_one_capture_only(journey):
     first, second = begin(journey, "one"), begin(journey, "two")
-    assert lifecycle.close_capture(first, session_id="the session", passed=False, reason="face_failed")
+    assert captures.close(first, session_id="the session", passed=False, reason="face_failed")
     with pytest.raises(IntegrityError):
-        lifecycle.close_capture(second, session_id="the session", passed=True, reason=None)
+        captures.close(second, session_id="the session", passed=True, reason=None)
 
 
 def test_going_back_and_starting_again_is_no_failed_attempt_but_links_are_limited(journey):
-    allowed = journey.attempts_allowed * lifecycle.LINKS_PER_ATTEMPT
+    allowed = journey.attempts_allowed * captures.LINKS_PER_ATTEMPT
     assert all(begin(journey, f"state {number}") for number in range(allowed))
     assert begin(journey, "one too many") is None
     assert (journey.attempts, journey.links) == (0, allowed)
@@ -72,10 +70,12 @@ def test_a_new_capture_forgets_why_the_one_before_failed(journey):
 
 
 def test_consent_is_written_down_once(journey, clock):
-    lifecycle.consent(journey, "2026-11-21")
+    begin(journey, consent_version="2026-11-21")
     moment = journey.consented_at
+    assert moment == clock.now()
     clock.advance(60)
-    lifecycle.consent(journey, "2027-01-01")
+    begin(journey, consent_version="2027-01-01")
+    db.session.refresh(journey)
     assert (journey.consent_version, journey.consented_at) == ("2026-11-21", moment)
 
 
@@ -122,7 +122,7 @@ def test_two_sessions_that_read_the_same_journey_cannot_both_accept_it(app, data
 
 def test_a_capture_is_consumed_once_whatever_it_brings_the_second_time(journey):
     capture = begin(journey)
-    assert lifecycle.close_capture(capture, session_id="one", passed=False, reason="face_failed")
-    assert not lifecycle.close_capture(capture, session_id="two", passed=True, reason=None)
+    assert captures.close(capture, session_id="one", passed=False, reason="face_failed")
+    assert not captures.close(capture, session_id="two", passed=True, reason=None)
     db.session.refresh(capture)
     assert (capture.session_id, capture.passed, capture.reason) == ("one", False, "face_failed")

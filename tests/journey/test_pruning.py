@@ -51,7 +51,7 @@ def test_more_than_a_batch_takes_several_turns(context, clock, monkeypatch):
 def test_old_journeys_are_removed_with_what_hangs_on_them(context, clock):
     person = factories.user()
     old, running = factories.journey(person=person), factories.journey(person=person)
-    lifecycle.begin_capture(old, state_secret="s", enrolment_id="e", external_id="x", enrols=True)
+    factories.capture(old)
     codes.mint(
         journey_id=old.id, client_id=old.client_id, user_id=person.id, redirect_uri="https://client.example/",
         scope="openid", code_challenge=None, id_token_claims={}, userinfo_claims={}, confirms_enrolment=None,

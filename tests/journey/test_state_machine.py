@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from portal import clock as portal_clock
 from portal.extensions import db
-from portal.journey import lifecycle, pruning
+from portal.journey import captures, lifecycle, pruning
 from portal.models import Capture, Journey, JourneyState
 from tests.support import factories
 from tests.support.moving_clock import MovingClock
@@ -70,15 +70,9 @@ class OneJourney(RuleBasedStateMachine):
         expected = (
             self.legal(S.OPEN, S.CAPTURING)
             and self.attempts < ATTEMPTS
-            and self.links < ATTEMPTS * lifecycle.LINKS_PER_ATTEMPT
+            and self.links < ATTEMPTS * captures.LINKS_PER_ATTEMPT
         )
-        capture = lifecycle.begin_capture(
-            self.journey,
-            state_secret=f"{self.journey.id}{self.links}{self.attempts}",
-            enrolment_id="e",
-            external_id="x",
-            enrols=True,
-        )
+        capture = factories.capture(self.journey)
         assert (capture is not None) is expected
         if capture is not None:
             self.links += 1
@@ -91,11 +85,11 @@ class OneJourney(RuleBasedStateMachine):
         """A capture is consumed once, and the session it brought is consumed with it."""
         capture = self.open_captures[choice % len(self.open_captures)]
         expected = self.clock.now() < capture.expires_at
-        closed = lifecycle.close_capture(capture, session_id=capture.id, passed=passed, reason=None)
+        closed = captures.close(capture, session_id=capture.id, passed=passed, reason=None)
         assert closed is expected
         if closed:
             self.open_captures.remove(capture)
-            again = lifecycle.close_capture(capture, session_id=f"again{choice}", passed=True, reason=None)
+            again = captures.close(capture, session_id=f"again{choice}", passed=True, reason=None)
             assert again is False
 
     @rule()
@@ -175,7 +169,7 @@ class OneJourney(RuleBasedStateMachine):
     def nothing_is_issued_without_a_verified_result(self):
         assert self.redeemed <= self.issued <= self.accepted <= 1
         assert self.attempts <= ATTEMPTS
-        assert self.links <= ATTEMPTS * lifecycle.LINKS_PER_ATTEMPT
+        assert self.links <= ATTEMPTS * captures.LINKS_PER_ATTEMPT
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -11,12 +11,6 @@ from tests.support import factories
 S = JourneyState
 
 
-def begin_capture(journey):
-    return lifecycle.begin_capture(
-        journey, state_secret=f"{journey.id}{journey.turn}", enrolment_id="e", external_id="x", enrols=True
-    )
-
-
 def expire(journey):
     """Let the journey's time run out and see whether pruning ends it."""
     lifetime = (journey.expires_at - portal_clock.now()).total_seconds()
@@ -26,7 +20,7 @@ def expire(journey):
 
 MOVES = {
     "identify": lambda journey: lifecycle.identify(journey, user_id=None, account="amara"),
-    "begin_capture": begin_capture,
+    "begin_capture": factories.capture,
     "accept": lambda journey: lifecycle.accept(journey, enrolment_id="e"),
     "decline": lambda journey: lifecycle.decline(journey, reason="face_failed"),
     "refuse": lambda journey: lifecycle.refuse(journey, reason="not_enrolled"),

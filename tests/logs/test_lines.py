@@ -45,6 +45,45 @@ def test_a_json_line_says_when_how_bad_who_and_what() -> None:
     }
 
 
+def test_a_json_line_carries_a_traceback_and_where_it_was_asked_for_a_stack() -> None:
+    with lines() as written:
+        try:
+            raise ValueError("first\nsecond")
+        except ValueError:
+            log.exception("it failed", extra={"reference": "7KXM-2PQR"})
+        log.info("who is there", stack_info=True)
+    failed, asked = documents(written)
+    assert list(failed) == ["time", "level", "logger", "message", "exc_info", "reference"]
+    assert failed["exc_info"].startswith("Traceback")
+    assert failed["exc_info"].endswith("ValueError: first\nsecond")
+    assert "test_lines" in asked["stack_info"]
+
+
+def test_a_field_of_any_kind_can_be_written() -> None:
+    with lines() as written:
+        log.info(
+            "kinds", extra={"when": 1.5, "on": True, "of": ("a", None), "kind": ValueError("x"), "n": {1: 2}}
+        )
+    (line,) = documents(written)
+    assert {name: line[name] for name in ("when", "on", "of", "kind", "n")} == {
+        "when": 1.5, "on": True, "of": ["a", "None"], "kind": "x", "n": {"1": 2},
+    }  # fmt: skip
+
+
+def test_what_cannot_be_written_ends_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standard error that was closed, or a full disk."""
+    monkeypatch.setattr("sys.stderr", _Broken())
+    logs.handler("json").handle(log.makeRecord("portal.test", logging.INFO, "", 0, "lost", (), None))
+
+
+class _Broken:
+    def write(self, text: str) -> int:
+        raise OSError("no space left")
+
+    def flush(self) -> None:
+        pass
+
+
 @pytest.mark.parametrize("log_format", ["json", "text"])
 @pytest.mark.parametrize("token", TOKENS)
 def test_what_looks_like_a_secret_is_taken_out_wherever_it_stands(token: str, log_format: str) -> None:

@@ -89,6 +89,31 @@ def test_a_client_disabled_in_another_process_is_refused_after_a_moment(
         assert clients.find(made.id) is None
 
 
+@pytest.mark.parametrize("step", [-3600, -1])
+def test_a_clock_that_is_set_back_makes_no_client_last(app: Flask, clock: MovingClock, step: int) -> None:
+    with app.app_context():
+        made, _ = factories.oidc_client()
+        db.session.commit()
+        clients.find(made.id)
+        made.disabled_at = clock.now()
+        db.session.commit()
+        clock.advance(step)
+        assert clients.find(made.id) is None
+
+
+@only_sqlite
+def test_a_clock_that_is_set_back_makes_no_document_last(
+    app: Flask, client: FlaskClient, clock: MovingClock
+) -> None:
+    new_key(app)
+    before = client.get(KEYS).json["keys"]
+    with app.app_context():
+        factories.signing_key("RS256")
+        db.session.commit()
+    clock.advance(-3600)
+    assert len(client.get(KEYS).json["keys"]) == len(before) + 1
+
+
 def test_a_client_disabled_here_is_refused_at_once(app: Flask) -> None:
     with app.app_context():
         made, _ = factories.oidc_client()

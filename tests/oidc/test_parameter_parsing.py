@@ -1,6 +1,6 @@
 """Reading parameters: whatever bytes come, each parameter is read once, wholly, or known to be bad."""
 
-from urllib.parse import quote_from_bytes, urlencode
+from urllib.parse import parse_qsl, quote_from_bytes, urlencode
 
 from flask import Flask
 from hypothesis import given
@@ -38,6 +38,20 @@ def test_any_bytes_are_read_or_refused_and_query_and_form_agree(raw: bytes) -> N
             assert value is None or (name not in query.repeated and name not in query.unreadable)
 
 
+@given(st.text(st.sampled_from("ab=&+%4é1fF;"), max_size=40))
+def test_pairs_are_those_that_a_form_encodes(text: str) -> None:
+    """The standard library's reading is the judge, where names and values are clean and not repeated."""
+    raw = text.encode()
+    pairs = parse_qsl(raw.decode("ascii", "replace"), keep_blank_values=True, errors="replace")
+    found = read(raw)
+    assert found is not None
+    names = [name for name, _ in pairs]
+    for name, value in pairs:
+        if names.count(name) == 1 and parameters.is_clean(name):
+            assert found.values[name] == value
+    assert found.repeated == {name for name in names if names.count(name) > 1 and parameters.is_clean(name)}
+
+
 @given(st.dictionaries(CLEAN, CLEAN, max_size=20))
 def test_what_is_well_formed_is_read_as_it_was_meant(values: dict[str, str]) -> None:
     found = read(urlencode(values).encode())
@@ -69,3 +83,10 @@ def test_too_much_is_refused_as_a_whole() -> None:
     assert read(b"&".join(b"p%d=x" % number for number in range(65))) is None
     assert read(b"a=" + b"x" * 70_000) is None
     assert read(b"") == Parameters()
+
+
+def test_the_visible_characters_of_rfc_6749_are_those_from_space_to_tilde() -> None:
+    visible = {chr(number) for number in range(0x250) if parameters.is_visible_ascii(chr(number))}
+    assert visible == {chr(number) for number in range(0x20, 0x7F)}
+    assert parameters.is_visible_ascii("")
+    assert not parameters.is_visible_ascii("a\n")

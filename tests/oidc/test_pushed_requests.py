@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask
 from joserfc.jwk import ECKey
 from werkzeug.test import TestResponse
 
+from portal import statements
 from portal.extensions import db
 from portal.models import Client
 from portal.oidc import registration
@@ -471,6 +473,23 @@ def test_pushed_requests_are_counted_in_the_audit_log_without_their_content(scen
     taken, declined = scene.audited("oidc:request:pushed")[-1], scene.audited("oidc:request:refused")[-1]
     assert taken == {}
     assert declined == {"error": "invalid_scope", "check": "flow"}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.settings(database_pool_size=1, database_max_overflow=0)
+def test_pushing_holds_one_connection_at_a_time_and_is_one_statement(
+    scene: PushingScene, clock: MovingClock
+) -> None:
+    scene.request_uri()
+    clock.advance(6)  # what is remembered of the client has to be read again
+    run: list[str] = []
+    statements.watch(lambda _dialect, text: nullcontext(run.append(text)))
+    try:
+        assert scene.push().status_code == 201
+    finally:
+        statements.watch(None)
+    assert len(run) == 1, run
+    assert len(scene.audited("oidc:request:pushed")) == len(scene.pushed()) == 2
 
 
 def test_the_factory_makes_what_this_file_is_about(scene: PushingScene) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -11,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from portal import statements
 from portal.extensions import db
 from portal.models import Client, SigningKey, User
 from portal.oidc import registration
@@ -68,6 +70,24 @@ def test_a_redemption_holds_one_connection_at_a_time(clock: MovingClock, scene: 
     assert post(scene, fields(scene, visit, code)).status_code == 200
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("method", ["client_secret_post", "client_secret_basic"])
+def test_a_plain_redemption_is_one_statement(scene: Scene, method: str) -> None:
+    scene.sign_in()  # enrols the person: the codes after it are plain ones
+    visit, code = scene.with_code()
+    good, headers = fields(scene, visit, code), {}
+    if method == "client_secret_basic":
+        headers = basic(good["client_id"], good.pop("client_secret"))
+    run: list[str] = []
+    statements.watch(lambda _dialect, text: nullcontext(run.append(text)))
+    try:
+        assert post(scene, good, headers=headers).status_code == 200
+    finally:
+        statements.watch(None)
+    assert len(run) == 1, run
+    assert len(scene.audited("oidc:journey:redeemed")) == 2
+
+
 def test_a_second_presentation_after_the_code_s_own_time_revokes_as_well(
     clock: MovingClock, scene: Scene
 ) -> None:
@@ -83,6 +103,16 @@ def test_a_code_lives_sixty_seconds(clock: MovingClock, scene: Scene, seconds: i
     visit, code = scene.with_code()
     clock.advance(seconds)
     assert post(scene, fields(scene, visit, code)).status_code == status
+
+
+def test_plain_http_is_no_way_to_redeem(scene: Scene) -> None:
+    """Twice: what was once found to be insecure stays so."""
+    visit, code = scene.with_code()
+    for _ in range(2):
+        answer = post(scene, fields(scene, visit, code), base_url="http://portal.test")
+        refused(answer, "invalid_request")
+        assert "trusted_proxies" in answer.json["error_description"]
+    assert post(scene, fields(scene, visit, code)).status_code == 200
 
 
 def test_another_client_s_redemption_is_refused_and_does_not_burn_the_code(

@@ -32,7 +32,8 @@ def person(okta: SmallOkta, number: int = 1, *, enrolled: bool = False, configur
 
 def work_off(clock=None) -> None:
     """Do what the worker does, until nothing is due; with ``clock``, until nothing waits at all."""
-    for _ in range(40):
+    # Two hours: what failed often rests for up to one, by chance, and then may have to wait for another.
+    for _ in range(120):
         while run_due():
             pass
         if clock is None or not waiting():

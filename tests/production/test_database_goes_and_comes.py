@@ -64,11 +64,13 @@ def test_a_restart_that_nobody_saw_costs_nobody_a_request(portal: Flask, postgre
 def test_a_session_that_the_server_ended_is_not_used_again(portal: Flask, postgres: OwnPostgres) -> None:
     assert status(portal) == 200
     with psycopg.connect(postgres.address, autocommit=True) as connection:
+        # Without the wait, the server would only have asked them to end, and might still take a statement.
         ended = connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).fetchall()
     assert ended
+    assert all(gone for (gone,) in ended)
     assert status(portal) == 200
 
 

@@ -1,10 +1,11 @@
 """Where codes, states and links travel in addresses, a browser tells the next place nothing about them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask, Response, request, request_finished
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.sandbox_server import SandboxServer
@@ -18,16 +19,22 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-def told(app: Flask) -> Iterator[list[Told]]:
-    """Every answer that the portal gives to a browser, in order."""
+def told(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[Told]:
+    """Every answer that the portal gives to a browser, in order, as the server is told to write it."""
     seen: list[Told] = []
+    portal = app.wsgi_app
 
-    def note(_app: Flask, response: Response) -> None:
-        if request.path.startswith(("/v1/openid/", "/oauth2/")):
-            seen.append((request.path, response.status_code, response.headers["Referrer-Policy"]))
+    def noting(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def note(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            path = environ["PATH_INFO"]
+            if path.startswith(("/v1/openid/", "/oauth2/")):
+                seen.append((path, int(status[:3]), dict(headers)["Referrer-Policy"]))
+            return start_response(status, headers, *error)
 
-    with request_finished.connected_to(note, app):
-        yield seen
+        return portal(environ, note)
+
+    monkeypatch.setattr(app, "wsgi_app", noting)
+    return seen
 
 
 def test_every_redirect_of_a_sign_in_is_silent_and_carries_no_form_along(

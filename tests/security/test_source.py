@@ -36,7 +36,10 @@ def test_no_pattern_log_format_or_template_is_made_of_input() -> None:
 
 
 #: The way to HTTP, to the mail server and to a receiver of syslog; ``sinks`` asks for the machine's name.
-DOORS = {"portal.http.guarded", "portal.http.outbound", "portal.mail.delivery", "portal.watch.syslog"}
+DOORS = {
+    *("portal.http.guarded", "portal.http.outbound", "portal.http.pools"),
+    *("portal.mail.delivery", "portal.watch.syslog"),
+}
 _OUTWARDS = re.compile(
     r"(urllib3|requests|httpx|http\.client|urllib\.request|socket|smtplib|ftplib|asyncio|subprocess)\b"
 )

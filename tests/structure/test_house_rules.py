@@ -17,7 +17,9 @@ MAY_COMMIT = re.compile(
     r"""portal\.(
         cli\.\w+
       | outbox\.(worker|schedule)
-      | oidc(\.(authorize|token|userinfo|revocation|par|server|redemption))?  # redeeming is a commit
+      | oidc(\.(authorize|token|userinfo|revocation|par|server|client_authentication))?
+      | oidc\.(opening|issuing|redemption)  # each is a commit by itself
+      | grants\.pushed  # so is keeping what was pushed
       | capture\.(pages|result|webhook)
       | enrolment\.(entrance|finishing|proof|new_link)
       | web\.journeys
@@ -26,6 +28,7 @@ MAY_COMMIT = re.compile(
       | scim\.(entrance|user_views|group_views)
       | health
       | statements  # ends the transaction that it was asked for, which is none of the session's
+      | one_writer  # is the driver's connection itself
     )""",
     re.VERBOSE,
 )

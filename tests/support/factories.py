@@ -9,12 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from portal import clock, credentials
+from portal.capture import at_once
 from portal.extensions import db, settings
 from portal.journey import lifecycle
-from portal.models import Client, Enrolment, Journey, MatchMode, SigningKey, User, VerificationConfiguration
+from portal.models import (
+    Capture,
+    Client,
+    Enrolment,
+    Journey,
+    MatchMode,
+    SigningKey,
+    User,
+    VerificationConfiguration,
+)
 from portal.oidc import registration
 from portal.signing_keys import keyring
 from portal.users import directory, enrolments
@@ -166,6 +176,17 @@ class Stage:
     verification_id: str
     user_id: str
     login: str
+
+
+def capture(journey: Journey, state: str | None = None, **given: Any) -> Capture | None:
+    """Begin a capture of ``journey`` as a click on the start page does; ``None`` if it may not begin."""
+    secret = state or credentials.random_hex()
+    values = {"enrolment_id": "e", "external_id": "x", "enrols": True, "consent_version": "2026-11-21"}
+    if not at_once.begin(journey, state_secret=secret, **values | given):
+        db.session.refresh(journey)
+        return None
+    begun = select(Capture).where(Capture.state_digest == credentials.digest(secret))
+    return db.session.scalars(begun).one()
 
 
 def stage(

@@ -61,6 +61,15 @@ def test_a_login_wins_over_somebody_elses_address(context):
     assert directory.resolve("shared@acme.example").id == named.id
 
 
+@pytest.mark.parametrize("okta_id", [None, "00uOwner"])
+def test_whose_login_it_is_does_not_depend_on_who_has_an_okta_id(context, okta_id):
+    for number in range(4):
+        directory.add(f"other{number}", email="shared@acme.example", okta_id=f"00uOther{number}", how="test")
+    directory.add("without", email="shared@acme.example", how="test")
+    owner = directory.add("shared@acme.example", okta_id=okta_id, how="test")
+    assert directory.resolve("shared@acme.example").id == owner.id
+
+
 def test_a_suspended_person_is_found_and_an_erased_one_is_not(amara):
     holds.suspend(amara, how="test")
     assert directory.resolve(amara.login).status == UserStatus.SUSPENDED

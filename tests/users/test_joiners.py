@@ -1,5 +1,7 @@
 """Names that are spelt with joiners, which accounts must not have."""
 
+import unicodedata
+
 import pytest
 
 from portal.users import details, directory
@@ -18,3 +20,8 @@ def test_a_name_may_have_joiners_and_a_login_may_not(name):
 def test_other_invisible_characters_are_refused_in_names_too(bad):
     with pytest.raises(ValueError, match="control characters"):
         details.cleaned({"given_name": f"a{bad}b"})
+
+
+def test_of_ascii_only_the_controls_are_no_part_of_an_account():
+    for letter in map(chr, range(128)):
+        assert directory.is_account(f"a{letter}b") is (unicodedata.category(letter) != "Cc")

@@ -131,7 +131,7 @@ def minted(journey, person):
 def test_a_code_that_is_minted_while_somebody_is_suspended_is_worth_nothing(app, amara, leave):
     """The code's transaction is open when the suspension begins, and is committed before it ends."""
     journey = factories.journey(factories.oidc_client()[0], amara)
-    lifecycle.begin_capture(journey, state_secret="s", enrolment_id="e", external_id="x", enrols=False)
+    factories.capture(journey, enrols=False)
     lifecycle.accept(journey, enrolment_id="e")
     db.session.commit()
     user_id, started = amara.id, threading.Event()

@@ -57,3 +57,9 @@ def test_what_is_signed_verifies(of):
     of = [(f"x{name}", value) for name, value in of]
     signed = f"{query(of)}&reSignature={signing.sign(query(of), KEY)}"
     assert signing.verify(signed, KEY)
+
+
+@given(st.lists(st.tuples(names, st.text(alphabet="aBz09-._~!$()*,;@", max_size=6)), min_size=1, max_size=6))
+def test_what_needs_no_decoding_has_the_form_of_the_same_with_everything_escaped(of):
+    escaped = [("".join(f"%{ord(letter):02x}" for letter in text) for text in pair) for pair in of]
+    assert signing.canonicalise(query(of)) == signing.canonicalise(query(escaped))

@@ -83,6 +83,12 @@ def test_a_verifier_told_in_two_ways_is_unknown(document):
     assert parse_result(document).verifiers[Verifier.LIVENESS] is UNKNOWN
 
 
+def test_a_name_is_read_alike_however_long_it_is():
+    padded = "verification" + "_" * 200 + "Result"
+    assert parse_result({padded: "passed"}).overall is PASSED
+    assert parse_result({padded: "passed", "verificationResult": "failed"}).overall is UNKNOWN
+
+
 def test_an_overall_result_told_in_two_ways_is_unknown():
     assert parse_result({"verificationResult": "passed", "result": "failed"}).overall is UNKNOWN
     assert parse_result({"verificationResult": "passed", "status": "failed"}).overall is UNKNOWN

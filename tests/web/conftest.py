@@ -10,6 +10,7 @@ from flask_wtf import CSRFProtect
 
 from portal import web
 from portal.web import errors, headers
+from portal.web.templates import Templates
 from tests.web.pages import BRAND, PAGES, STATUSES
 
 TOP = Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ TOP = Path(__file__).resolve().parents[2]
 def make_app() -> Flask:
     """Return an application that serves every page of the list at ``/pages/<name>``."""
     app = Flask("portal", template_folder=str(TOP / "templates"), static_folder=str(TOP / "static"))
+    app.jinja_environment = Templates
     app.config.update(SECRET_KEY="a key for tests only", TESTING=True)
     web.init_app(app, web.Branding(organisation="Acme"))
     CSRFProtect(app)

@@ -20,7 +20,7 @@ START: dict[str, Any] = {
     "client_name": "Acme Okta",
     "login": "jonas.doe@acme.example",
     "purpose": "sign in",
-    "checks": ["that a live person is there", "that the face is yours"],
+    "checks": ("that a live person is there", "that the face is yours"),
     "where": "the European Union",
     "keeps": (
         "The picture is deleted after the check. Your face template stays until your account is removed; "
@@ -75,7 +75,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         "capture/start.html",
         START
         | {
-            "checks": ["that a live person is there"],
+            "checks": ("that a live person is there",),
             "camera_help_url": None,
             "extend_url": None,
             "help_url": None,
@@ -86,7 +86,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "start-long-words": (
         "capture/start.html",
-        START | LONG | {"checks": [*START["checks"], "that you are of age"]},
+        START | LONG | {"checks": (*START["checks"], "that you are of age")},
     ),
     "refused": ("capture/refused.html", BACK),
     "not-set-up": ("capture/not_set_up.html", BACK | {"identify_url": None}),

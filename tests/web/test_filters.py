@@ -1,6 +1,8 @@
 """Times, masked names and addresses of static files, as templates write them."""
 
+import os
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from flask import Flask, render_template_string
@@ -79,6 +81,31 @@ def test_a_static_address_carries_the_hash_of_the_content(app: Flask) -> None:
     with app.test_request_context():
         address = filters.static_url("css/portal.css")
     assert address == f"/static/css/portal.css?v={filters.static_hash(app, 'css/portal.css')}"
+
+
+def test_an_address_begins_where_the_portal_is_mounted(app: Flask) -> None:
+    with app.test_request_context():
+        address = filters.static_url("css/portal.css")
+    with app.test_request_context(environ_overrides={"SCRIPT_NAME": "/portal"}):
+        assert filters.static_url("css/portal.css") == f"/portal{address}"
+
+
+@pytest.mark.parametrize("reloading", [False, True])
+def test_a_changed_file_has_a_new_address_at_once_only_where_templates_are_reloaded(
+    app: Flask, tmp_path: Path, reloading: bool
+) -> None:
+    app.jinja_env.auto_reload = reloading
+    app.static_folder = str(tmp_path / "static")
+    file = tmp_path / "static" / "a file.css"
+    file.parent.mkdir()
+    file.write_text("before")
+    with app.test_request_context():
+        before = filters.static_url("a file.css")
+        file.write_text("after")
+        os.utime(file, ns=(0, 1))
+        after = filters.static_url("a file.css")
+    assert before.startswith("/static/a%20file.css?v=")
+    assert (before != after) is reloading
 
 
 @pytest.mark.parametrize("filename", ["", "none.css", "../wsgi.py", "css", "css/\0.css"])

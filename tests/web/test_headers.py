@@ -6,6 +6,8 @@ import re
 import pytest
 from flask import Flask, Response, make_response
 from flask.testing import FlaskClient
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
 
 from portal.web import headers
 from tests.page_checks import content_security_policy
@@ -101,6 +103,31 @@ def test_a_views_own_headers_are_left_alone(app: Flask, client: FlaskClient) -> 
     answer = client.get("/keys")
     assert answer.headers["Cache-Control"] == "public, max-age=300"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
+def test_a_header_stands_once_however_a_view_writes_its_name(app: Flask, client: FlaskClient) -> None:
+    @app.get("/framed")
+    def framed() -> Response:
+        return Response("", headers={"x-frame-options": "SAMEORIGIN", "cache-control": "max-age=1"})
+
+    answer = client.get("/framed")
+    assert answer.headers.getlist("X-Frame-Options") == ["SAMEORIGIN"]
+    assert answer.headers.getlist("Cache-Control") == ["max-age=1"]
+    assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+
+
+def test_what_is_no_response_of_flask_is_protected_too(app: Flask, client: FlaskClient) -> None:
+    @app.get("/other")
+    def other() -> BaseResponse:
+        return BaseResponse("made by Werkzeug")
+
+    @app.get("/wsgi")
+    def wsgi() -> NotFound:
+        return NotFound()
+
+    for path, status in (("/other", 200), ("/wsgi", 404)):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["X-Frame-Options"]) == (status, "DENY")
 
 
 def test_a_static_file_is_kept_for_good_only_under_its_own_hash(client: FlaskClient) -> None:
