@@ -1,17 +1,21 @@
 """What must be true afterwards, asked of the database and compared with what everybody was told."""
 
+from collections import Counter
 from typing import NamedTuple
 
 import psycopg
 
 from benchmarks.chaos.ledger import Attempt, Ledger
+from benchmarks.chaos.person import LOST_OPENING, PAR
 from benchmarks.chaos.stand_in import StandIn
-from portal import credentials
+from portal import clock, credentials
 
 _LOST_ANSWERS = (
     "begun anew: the answer with the code was lost",
     "begun anew: the answer with the token was lost",
 )
+#: A pushed request is removed an hour after its end: in a longer run, the first are gone.
+_PUSHES_KEPT = 3600
 _VERIFIED = ("VERIFIED", "ISSUED", "REDEEMED")
 
 
@@ -38,6 +42,7 @@ def findings(address: str, ledger: Ledger, verifeye: StandIn) -> list[Finding]:
     redeemed = [attempt for attempt in ledger.attempts if attempt.redeemed]
     zero = [
         ("verified journeys lost", sum(_is_lost(attempt, held) for attempt in told)),
+        *_of_pushed_requests(ledger, held),
         ("journeys with more than one code", held.codes_twice),
         ("people given more than one code", sum(len(attempt.codes) > 1 for attempt in given)),
         ("codes redeemed twice, as clients saw it", sum(one.redeemed > 1 for one in redeemed)),
@@ -54,6 +59,8 @@ def findings(address: str, ledger: Ledger, verifeye: StandIn) -> list[Finding]:
     ]  # fmt: skip
     return [
         Finding("attempts to sign in", len(ledger.attempts)),
+        Finding("requests pushed first", sum(bool(one.request_uri) for one in ledger.attempts)),
+        Finding("pushed again, as no answer came", sum(one.troubled.count(PAR) for one in ledger.attempts)),
         Finding("journeys begun", held.journeys),
         Finding("journeys verified", held.verified),
         Finding("codes issued", held.codes),
@@ -83,13 +90,20 @@ class _Held:
             return int(row[0])
 
         states = connection.execute(
-            "SELECT parameters->>'state', state, coalesce(verified_at IS NOT NULL, false) FROM journeys"
+            "SELECT parameters->>'state', state, coalesce(verified_at IS NOT NULL, false), id FROM journeys"
         ).fetchall()
         self.journeys = len(states)
-        self.verified = sum(verified for _, _, verified in states)
+        self.verified = sum(verified for _, _, verified, _ in states)
         self.states: dict[str, set[str]] = {}
-        for name, state, _ in states:
+        for name, state, _, _ in states:
             self.states.setdefault(name, set()).add(state)
+        #: How many journeys each attempt has, and whose each of them is.
+        self.begun = Counter(name for name, _, _, _ in states)
+        self.whose = {journey: name for name, _, _, journey in states}
+        #: Every pushed request, by its digest, and the journey that it opened.
+        self.pushed: dict[str, str | None] = dict(
+            connection.execute("SELECT digest, journey_id FROM pushed_requests").fetchall()
+        )
         self.passed = {
             row[0] for row in connection.execute("SELECT session_id FROM captures WHERE passed").fetchall()
         }
@@ -121,6 +135,30 @@ class _Held:
     def is_spent(self, code: str) -> bool:
         """Say whether the database knows that the code was redeemed."""
         return credentials.digest(code) in self._spent
+
+
+def _of_pushed_requests(ledger: Ledger, held: _Held) -> list[tuple[str, int]]:
+    """Return what must be zero of the requests that were pushed: a request_uri opens one journey, its own."""
+    since = clock.epoch() - _PUSHES_KEPT
+    missing = opened_twice = not_its_own = refused = 0
+    for attempt in ledger.attempts:
+        if attempt.request_uri is None:
+            continue
+        # A request_uri is the client's for one attempt alone, whose journeys all bear its state.
+        opened_twice += held.begun[attempt.state] > 1
+        digest = credentials.digest(attempt.request_uri)
+        if digest not in held.pushed:
+            missing += attempt.pushed_at > since
+            continue
+        journey = held.pushed[digest]
+        not_its_own += attempt.opened and (journey is None or held.whose.get(journey) != attempt.state)
+        refused += attempt.end == LOST_OPENING and journey is None
+    return [
+        ("pushed requests taken and lost", missing),
+        ("request_uris that opened more than one journey", opened_twice),
+        ("request_uris that opened none, or another's", not_its_own),
+        ("request_uris refused though nobody had opened them", refused),
+    ]
 
 
 def _is_lost(attempt: Attempt, held: _Held) -> bool:

@@ -28,6 +28,11 @@ class Attempt:
     login: str
     #: Somebody else sits before the camera: VerifEye says "failed", and no code may ever come of it.
     impostor: bool = False
+    #: What the portal gave for the request that was pushed, if it was, and when (seconds of the clock).
+    request_uri: str | None = None
+    pushed_at: int = 0
+    #: The person was sent on from the authorization endpoint.
+    opened: bool = False
     #: The portal took the result and sent the person on: it must never forget that.
     told_verified: bool = False
     #: Every code that any tab of this person was given.

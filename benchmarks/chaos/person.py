@@ -1,7 +1,8 @@
 """A person who signs in, and the client that redeems the code: each does what one does when it fails.
 
 A person follows what pages say, and reloads a page that did not come. Whoever cannot go on starts again
-at the client. Each answer goes into the ledger, and what must never be seen is noted there in words.
+at the client. The client of every fourth pushes its request first. Each answer goes into the ledger, and
+what must never be seen is noted there in words.
 """
 
 import asyncio
@@ -21,12 +22,17 @@ from benchmarks.chaos import scene
 from benchmarks.chaos.http1 import Connection, NoAnswer, Place, Reply
 from benchmarks.chaos.ledger import Attempt, Ledger, Trouble
 from benchmarks.chaos.stand_in import StandIn
+from portal import clock
 
 VERIFIER = "chaos-verifier-0123456789-0123456789-0123456789"
 _CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-AUTHORIZE, RESULT, RESUME, TOKEN = (
+AUTHORIZE, RESULT, RESUME, TOKEN, PAR = (
     "/v1/openid/authorize", "/v1/openid/verify-result", "/v1/openid/continue", "/v1/openid/token",
+    "/oauth2/par",
 )  # fmt: skip
+#: What a page says that a request_uri does not open: it was opened, or another browser opened it.
+_NOT_OPENED = (400, 403)
+LOST_OPENING = "begun anew: the answer that opened the pushed request was lost"
 
 #: What an answer may be while something is down; each has to say when to come back.
 _COME_BACK = (429, 502, 503, 504)
@@ -99,22 +105,20 @@ class Person:
                 connection.close()
 
     async def _attempt(self, attempt: Attempt) -> str:
-        query = {
-            "client_id": scene.CONFIGURATION, "redirect_uri": scene.REDIRECT_URI, "response_type": "code",
-            "scope": "openid profile email", "state": attempt.state, "nonce": f"nonce-{attempt.state}",
-            "login_hint": attempt.login, "code_challenge": _CHALLENGE, "code_challenge_method": "S256",
-        }  # fmt: skip
-        method, target, body = "GET", f"{AUTHORIZE}?{urlencode(query)}", ""
+        method, target, body = "GET", await self._way_in(attempt), ""
         for _ in range(_MOST_HOPS):
             if target.startswith(scene.REDIRECT_URI):
                 return await self._arrived(target, attempt)
             path = urlsplit(target).path
             if path == RESUME and self._number % 11 == 5:
                 await self._open_twice(target, attempt)
-            reply = await self._until_answered(method, target, body, attempt)
+            reply = await self._in_two_browsers(target, attempt) if self._shares(path, attempt) else None
+            if reply is None:
+                reply = await self._until_answered(method, target, body, attempt)
             method, body, came_from = "GET", "", target
             if reply.status == 303:
                 target = reply.headers["location"]
+                attempt.opened |= path == AUTHORIZE
                 if target.startswith(self._world.verifeye.origin):
                     target = self._world.verifeye.visit(target, is_the_person=not attempt.impostor)
                 elif path == RESULT and not attempt.impostor:
@@ -135,17 +139,77 @@ class Person:
                 return self._dead_end(path, reply, attempt)
         return self._never(attempt, "was sent in circles")
 
+    async def _way_in(self, attempt: Attempt) -> str:
+        """Be the client: return the address to send the person to, after pushing the request where it does.
+
+        A push whose answer did not come is made again: nobody knows the first one's request_uri.
+        """
+        asked = {
+            "client_id": scene.CONFIGURATION, "redirect_uri": scene.REDIRECT_URI, "response_type": "code",
+            "scope": "openid profile email", "state": attempt.state, "nonce": f"nonce-{attempt.state}",
+            "login_hint": attempt.login, "code_challenge": _CHALLENGE, "code_challenge_method": "S256",
+        }  # fmt: skip
+        if self._number % 4 != 2:
+            return f"{AUTHORIZE}?{urlencode(asked)}"
+        form = urlencode(asked | {"client_secret": scene.SECRET})
+        reply = await self._until_answered("POST", PAR, form, attempt)
+        if reply.status != 201:
+            self._never(attempt, f"could not push its request: {reply.status} {reply.text[:200]}")
+            raise _GaveUp
+        attempt.request_uri, attempt.pushed_at = json.loads(reply.text)["request_uri"], clock.epoch()
+        opening = {"client_id": scene.CONFIGURATION, "request_uri": attempt.request_uri}
+        return f"{AUTHORIZE}?{urlencode(opening)}"
+
+    def _shares(self, path: str, attempt: Attempt) -> bool:
+        """Say whether somebody else opens this person's request_uri at the same moment."""
+        return path == AUTHORIZE and attempt.request_uri is not None and self._number % 20 == 2
+
+    async def _in_two_browsers(self, target: str, attempt: Attempt) -> Reply | None:
+        """Open a request_uri in this browser and in one without its cookies; go on in the one it opened in.
+
+        ``None`` if neither got an answer that says so: then it is simply loaded again.
+        """
+        tabs = [Connection(place) for place in (*self._world.places, *self._world.places)[:2]]
+        self._asked = self._world.now()
+        browsers = (self._headers(), {"Referer": f"{self._world.issuer}/"})
+        asking = [tab.ask("GET", target, sent) for tab, sent in zip(tabs, browsers, strict=True)]
+        try:
+            replies = await asyncio.gather(*asking, return_exceptions=True)
+        finally:
+            for tab in tabs:
+                tab.close()
+        opened = []
+        for reply in replies:
+            if isinstance(reply, NoAnswer):
+                self._trouble(AUTHORIZE, f"no answer ({reply})", attempt, is_honest=True)
+            elif isinstance(reply, BaseException):
+                raise reply
+            elif reply.status == 303:
+                opened.append(reply)
+            elif reply.status not in _NOT_OPENED:
+                self._trouble(AUTHORIZE, str(reply.status), attempt, is_honest=_is_honest(reply))
+        if len(opened) > 1:
+            self._never(attempt, "opened one request_uri in two browsers")
+        if not opened:
+            return None
+        self._keep_cookies(opened[0])
+        return opened[0]
+
     def _dead_end(self, path: str, reply: Reply, attempt: Attempt) -> str:
         """Say what it means that no page leads on.
 
         "Already used" is what is left where the answer with the code was lost: the code is minted once, and
         who got it cannot be known. A proxy may have met that and asked another node without the browser's
-        knowing, so it counts as a trouble of this moment.
+        knowing, so it counts as a trouble of this moment. Likewise where the answer with the cookie was lost
+        that opened a pushed request: it is opened once, and only that browser may load it again.
         """
         if attempt.redeemed:
             return "signed in"
         if attempt.codes:
             return "begun anew: the answer with the token was lost"
+        if path == AUTHORIZE and attempt.request_uri and reply.status in _NOT_OPENED:
+            self._trouble(path, f"{reply.status}, no way on", attempt, is_honest=True)
+            return LOST_OPENING
         if reply.status not in (409, 410):
             return self._never(attempt, f"met {reply.status} at {path}")
         self._trouble(path, f"{reply.status}, no way on", attempt, is_honest=True)

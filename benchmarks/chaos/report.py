@@ -59,7 +59,8 @@ def written(verdict: Verdict, command: str) -> str:
     where = (
         f"`{command}`, {clock.now():%d %B %Y %H:%M} UTC, {_machine()}. Two nodes behind nginx, two outbox"
         " workers, one PostgreSQL, one Redis, the load and VerifEye's stand-in share the processors. At most"
-        f" {verdict.maximum:.0f} whole sign-ins a second (six requests each, over TLS), then"
+        f" {verdict.maximum:.0f} whole sign-ins a second (six requests each, over TLS, and one more"
+        " where the request is pushed first: every fourth), then"
         f" {verdict.rate:.0f} a second for {verdict.minutes:.0f} minutes. {result}"
     )
     lines = [

@@ -17,7 +17,7 @@ from benchmarks.chaos import invariants, scene
 from benchmarks.chaos.http1 import Connection, Place
 from benchmarks.chaos.ledger import Ledger
 from benchmarks.chaos.load import Crowd
-from benchmarks.chaos.person import AUTHORIZE, RESULT, RESUME, TOKEN, Person, World
+from benchmarks.chaos.person import AUTHORIZE, PAR, RESULT, RESUME, TOKEN, Person, World
 from benchmarks.chaos.site import RESULT_URL, Site, site
 from benchmarks.chaos.stand_in import AuditReceiver, StandIn
 from tests.production.processes import wait_until
@@ -26,8 +26,8 @@ CHECK = "/v1/openid/check"
 HOPS = [
     ("GET", AUTHORIZE), ("GET", CHECK), ("POST", CHECK), ("GET", RESULT), ("GET", RESUME), ("POST", TOKEN),
 ]  # fmt: skip
-#: A number whose person does nothing but sign in.
-PLAIN = 11 * 13 * 17
+#: Numbers whose persons do nothing but sign in, and those whose client pushes the request first.
+PLAIN, PUSHING = 4 * 11 * 13 * 17, 2 * 11 * 13 * 17
 PER_SECOND = 6.0
 #: How long after everything serves again somebody may still be told of what was.
 AFTERMATH = 3.0
@@ -91,6 +91,7 @@ def test_any_node_takes_any_hop_and_what_is_killed_loses_nothing(tmp_path: Path)
                 stage = Stage(verifeye, receiver, running)
                 await stage.open()
                 await every_hop_at_either_node(stage)
+                await what_one_node_took_the_other_opens(stage)
                 await parts_are_killed_under_load(stage)
                 await what_is_left_is_done(stage)
         finally:
@@ -116,6 +117,22 @@ async def every_hop_at_either_node(stage: Stage) -> None:
         await Person(world, stage.scene.logins[number], PLAIN * (number + 1)).sign_in()
     assert stage.ledger.ends() == {"signed in": len(ways)}
     assert stage.ledger.troubles == []
+
+
+async def what_one_node_took_the_other_opens(stage: Stage) -> None:
+    """A request is pushed to one node and opened at the other, also by two browsers at once."""
+    before = stage.ledger.ends()["signed in"]
+    ways = list(itertools.product((0, 1), repeat=2))
+    for number, (pushed, opened) in enumerate(ways):
+        where = {PAR: pushed, AUTHORIZE: opened}
+        world = await stage.world(
+            *stage.site.back_doors, door=lambda _method, path, where=where: where.get(path, 0)
+        )
+        # An odd multiple: each of them pushes, and the first has its request_uri opened by a stranger too.
+        await Person(world, stage.scene.logins[number], PUSHING * (2 * number + 1)).sign_in()
+    assert stage.ledger.ends() == {"signed in": before + len(ways)}
+    assert stage.ledger.troubles == []
+    assert stage.ledger.answers[f"{PAR} 201"] == len(ways)
 
 
 async def parts_are_killed_under_load(stage: Stage) -> None:
