@@ -6,9 +6,11 @@ Flask-Limiter, whose work for a request costs more than reading its form: it is 
 waits for Redis anyway.
 """
 
+import math
 import threading
 from collections.abc import Callable, Collection
 from functools import lru_cache, wraps
+from itertools import islice
 from typing import Any
 
 from flask import request
@@ -21,10 +23,18 @@ from portal import clock
 
 #: Counters are looked through for expired ones after this many calls.
 _SWEEP_EVERY = 1000
+#: Counters kept at once: about 12 MB beside the 100 of a process, and more than it can serve people in a
+#: minute, which is what nearly every window lasts. A stranger with a provider's block of IPv6 has thousands
+#: of millions of networks to come from, and each would stay until its window ends.
+_MOST_KEPT = 50_000
 
 
 class ProcessStorage(Storage):
-    """Fixed windows in a dictionary: per key, how many calls and when the window ends (epoch seconds)."""
+    """Fixed windows in a dictionary: per key, how many calls and when the window ends (epoch seconds).
+
+    Its order is that in which the windows began. When it is full, the oldest are forgotten: whoever they
+    counted may begin anew, and nobody is refused because of how many others there are.
+    """
 
     STORAGE_SCHEME = ["process"]  # noqa: RUF012 - the base class declares it so
 
@@ -46,9 +56,10 @@ class ProcessStorage(Storage):
             count, ends = self._windows.get(key, (0, 0.0))
             if ends <= now:
                 count, ends = 0, now + expiry
+                self._windows.pop(key, None)  # so that it is written at the end
             self._windows[key] = (count + amount, ends)
             self._until_sweep -= 1
-            if self._until_sweep <= 0:
+            if self._until_sweep <= 0 or len(self._windows) > _MOST_KEPT:
                 self._sweep(now)
             return count + amount
 
@@ -74,11 +85,18 @@ class ProcessStorage(Storage):
 
     def clear(self, key: str) -> None:
         """Forget the count of ``key``."""
-        self._windows.pop(key, None)
+        with self._lock:
+            self._windows.pop(key, None)
 
     def _sweep(self, now: float) -> None:
-        self._until_sweep = max(_SWEEP_EVERY, len(self._windows))
-        self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
+        was_full = len(self._windows) > _MOST_KEPT
+        kept = {key: window for key, window in self._windows.items() if window[1] > now}
+        # A tenth at once: to look through all for each new one would be work that a stranger can order.
+        too_many = len(kept) - _MOST_KEPT * 9 // 10
+        if was_full and too_many > 0:
+            kept = dict(islice(kept.items(), too_many, None))
+        self._until_sweep = max(_SWEEP_EVERY, len(kept))
+        self._windows = kept
 
 
 class ProcessLimits:
@@ -116,7 +134,8 @@ class ProcessLimits:
     def _admit(self, key: str, most: int, seconds: int) -> None:
         if self._storage.incr(key, seconds) > most:
             left = self._storage.get_expiry(key) - clock.now().timestamp()
-            raise TooManyRequests(retry_after=max(1, int(left)))
+            # Rounded up to whole seconds (RFC 9110 section 10.2.3): whoever waits so long is let in.
+            raise TooManyRequests(retry_after=max(1, math.ceil(left)))
 
 
 @lru_cache(maxsize=64)

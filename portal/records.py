@@ -8,7 +8,7 @@ A session that has no connection yet takes none for what only reads or commits b
 borrows one from the pool, which is cheaper, and leaves none behind to be held for the rest of the request.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
@@ -23,6 +23,8 @@ Record = TypeVar("Record", bound=Base)
 
 #: In a session's ``info`` while it has a connection.
 _CONNECTED = "portal.records.connected"
+#: In a session's ``info``: what is to be done when its transaction has ended.
+_AFTERWARDS = "portal.records.afterwards"
 
 
 def first(prepared: Prepared, values: Mapping[str, Any]) -> Row | None:
@@ -80,6 +82,15 @@ def change(together: Together, values: Mapping[str, Any]) -> Row | None:
         return transaction.change(together, values)
 
 
+def afterwards(then: Callable[[], object]) -> None:
+    """Have ``then`` called when the session's transaction has ended, whether it was committed or taken back.
+
+    For what a process remembers of the database: until the commit, others still read what was before.
+    ``then`` may not use the database or the request.
+    """
+    db.session.info.setdefault(_AFTERWARDS, []).append(then)
+
+
 def let_go() -> None:
     """Give the session's connection back to the pool if nothing was written on it; its records stay.
 
@@ -131,6 +142,8 @@ def _note_connected(session: Session, _transaction: SessionTransaction, _connect
 def _note_left(session: Session, transaction: SessionTransaction) -> None:
     if transaction.parent is None:
         session.info.pop(_CONNECTED, None)
+        for then in session.info.pop(_AFTERWARDS, ()):
+            then()
 
 
 def _is_connected() -> bool:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import select
 
-from portal import clock, credentials
+from portal import clock, credentials, records
 from portal.extensions import db, vault
 from portal.models import Client, ClientSecret
 from portal.oidc.profiles import PROFILES, Profile
@@ -113,8 +114,13 @@ def find(client_id: str) -> ClientView | None:
 
 
 def forget_remembered() -> None:
-    """Read every client anew: something about one is being changed in this process."""
-    current_app.extensions.pop(_EXTENSION, None)
+    """Read every client anew: something about one is being changed in this process.
+
+    At once for whoever changes it, and again after the commit: other requests read the former row until then.
+    """
+    forget = partial(current_app.extensions.pop, _EXTENSION, None)
+    forget()
+    records.afterwards(forget)
 
 
 def _read(client_id: str) -> ClientView | None:

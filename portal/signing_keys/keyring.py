@@ -78,12 +78,11 @@ class _Ring:
         self._fresh_until: dict[str, datetime] = {}
 
     def signer(self, alg: str) -> Signer:
-        now = clock.now()
         fresh_until = self._fresh_until.get(alg)
-        if fresh_until is not None and now < fresh_until:
+        if fresh_until is not None and clock.is_within(fresh_until, REFRESH_SECONDS):
             return self._signers[alg]
         with self._lock:
-            row = _active_row(alg, now)
+            row = _active_row(alg, clock.now())
             held = self._signers.get(alg)
             if held is None or held.kid != row.kid:
                 self._signers[alg] = Signer(row.kid, alg, _import(alg, vault().unseal(row.private_sealed)))

@@ -1,7 +1,9 @@
 """Keeping verification configurations, and talking to VerifEye for one."""
 
 import re
+from functools import partial
 from threading import Lock
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app
@@ -27,8 +29,7 @@ Configuration = VerificationConfiguration | ConfigurationView
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _EXTENSION = "portal.verifications"
 #: Every process reads a configuration anew this often (seconds): so long one that was removed or changed may
-#: still be used by another process than the one that was told, and by that one where a request has read it
-#: between the change and its commit.
+#: still be used by another process than the one that was told.
 REFRESH_SECONDS = 2.0
 _MOST_REMEMBERED = 100
 #: Returns in a row that teach an order which is not the documented one: at first, and against another.
@@ -83,8 +84,16 @@ def remembered(configuration_id: str) -> ConfigurationView | None:
 
 
 def forget_remembered() -> None:
-    """Read every configuration anew: something about one is being changed in this process."""
+    """Read every configuration anew: something about one is being changed in this process.
+
+    At once for whoever changes it, and again after the commit: other requests read the former row until then.
+    """
     held = current_app.extensions[_EXTENSION]
+    _forget(held)
+    records.afterwards(partial(_forget, held))
+
+
+def _forget(held: dict[str, Any]) -> None:
     # Others and not emptied: what a thread has just read goes into the ones that nobody looks at any more.
     held["views"], held["clients"] = {}, {}
 

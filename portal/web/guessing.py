@@ -63,7 +63,8 @@ def _refuse_what_is_too_much(response: Response) -> Response:
         # The secret was refused; only the count is lost. The other limits fall back to memory by themselves.
         log.warning("wrong secrets are not counted", extra={"kind": type(error).__name__})
         return response
-    refusal = TooManyRequests(retry_after=max(1, int(again - clock.epoch())))
+    # Whole seconds (RFC 9110 section 10.2.3), and never too few: Redis rounds what it tells to the nearest.
+    refusal = TooManyRequests(retry_after=max(1, int(again - clock.now().timestamp()) + 1))
     return current_app.make_response(current_app.handle_user_exception(refusal))
 
 

@@ -78,3 +78,19 @@ def test_a_connection_is_let_go_unless_something_was_written_on_it(context: Flas
     assert _connections() == 1
     db.session.commit()
     assert records.first(_FIND, {"wanted": "f" * 40}) is not None
+
+
+def test_what_is_to_be_done_afterwards_is_done_once_when_the_outermost_transaction_has_ended(
+    context: Flask,
+) -> None:
+    digest = _kept()
+    for end in (db.session.rollback, db.session.commit, db.session.remove):
+        seen: list[int] = []
+        db.session.execute(_T.delete().where(_T.c.digest == "nothing"))
+        records.afterwards(lambda seen=seen: seen.append(_connections()))  # type: ignore[misc]
+        with db.session.begin_nested():
+            records.first(_FIND, {"wanted": digest})
+        assert seen == []
+        end()
+        db.session.rollback()
+        assert len(seen) == 1

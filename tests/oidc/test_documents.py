@@ -89,6 +89,21 @@ def test_a_client_disabled_in_another_process_is_refused_after_a_moment(
         assert clients.find(made.id) is None
 
 
+@pytest.mark.parametrize(("end", "counts"), [("commit", True), ("rollback", False)])
+def test_what_another_request_read_of_a_client_before_the_commit_is_forgotten_with_it(
+    app: Flask, end: str, counts: bool
+) -> None:
+    with app.app_context():
+        made, _ = factories.oidc_client()
+        db.session.commit()
+        client_id = made.id
+        assert registration.disable(made)
+        with app.app_context():
+            assert clients.find(client_id) is not None, "it is not disabled yet"
+        getattr(db.session, end)()
+        assert (clients.find(client_id) is None) is counts
+
+
 @pytest.mark.parametrize("step", [-3600, -1])
 def test_a_clock_that_is_set_back_makes_no_client_last(app: Flask, clock: MovingClock, step: int) -> None:
     with app.app_context():

@@ -129,6 +129,21 @@ def test_guessing_is_slowed_down_with_a_time_to_wait(database):
     portal_app.close(app)
 
 
+@pytest.mark.parametrize("fractions", [(0.0, 0.0), (0.9, 1.2), (0.1, 0.8), (0.999, 59.9)])
+def test_whoever_waits_as_long_as_was_said_may_guess_again(database, clock, fractions):
+    app = portal_app.make_app(database, rate_limit_secret_failures="1 per minute")
+    bad = Caller(app, "vps_guess")
+    begins, later = fractions
+    clock.advance(begins)
+    assert bad.get("/Users").status_code == 401
+    clock.advance(later)
+    refused = bad.get("/Users")
+    assert refused.status_code == 429
+    clock.advance(int(refused.headers["Retry-After"]))
+    assert bad.get("/Users").status_code == 401
+    portal_app.close(app)
+
+
 def test_good_calls_are_not_counted_as_guesses(database):
     app = portal_app.make_app(database, rate_limit_secret_failures="2 per minute")
     good = Caller(app, new_token(app))

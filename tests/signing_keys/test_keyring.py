@@ -165,6 +165,25 @@ def test_keys_sealed_with_an_older_encryption_key_can_be_used_while_that_key_is_
         portal_app.close(app)
 
 
+@pytest.mark.parametrize("step", [-3600, -1])
+def test_a_clock_that_is_set_back_makes_no_signer_last(app, database, clock, step):
+    other = portal_app.make_app(database)
+    with app.app_context():
+        factories.signing_key("ES256")
+    clock.advance(7200)
+    with app.app_context():
+        first = keyring.signer("ES256").kid
+        clock.advance(step)
+    with other.app_context():
+        successor = keyring.create("ES256")
+        successor.active_from = clock.now()  # nobody waits here for what is published ahead
+        kid = successor.kid
+        db.session.commit()
+    with app.app_context():
+        assert keyring.signer("ES256").kid == kid != first
+    portal_app.close(other)
+
+
 def test_another_process_sees_a_successor_within_the_refresh_time(app, database, clock):
     """The ring of one process is told of nothing; it looks again."""
     other = portal_app.make_app(database)

@@ -70,6 +70,25 @@ def test_what_is_changed_here_counts_at_once(
     assert (after is None) == (configuration.removed_at is not None)
 
 
+@pytest.mark.parametrize(("end", "counts"), [("commit", True), ("rollback", False)])
+def test_what_another_request_read_before_the_commit_is_forgotten_with_it(
+    context: Flask, configuration: VerificationConfiguration, end: str, counts: bool
+) -> None:
+    registry.remove(configuration)
+    with context.app_context():
+        assert registry.remembered(configuration.id) is not None, "it is not removed yet"
+    getattr(db.session, end)()
+    assert (registry.remembered(configuration.id) is None) is counts
+
+
+def test_a_commit_that_changes_no_configuration_lets_them_be_remembered(
+    configuration: VerificationConfiguration,
+) -> None:
+    first = registry.remembered(configuration.id)
+    db.session.commit()
+    assert registry.remembered(configuration.id) is first
+
+
 def test_one_that_does_not_exist_is_asked_for_again(context: Flask) -> None:
     assert registry.remembered("11111111-2222-4333-8444-555555555555") is None
     made = factories.verification_configuration()
