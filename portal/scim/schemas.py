@@ -7,12 +7,12 @@ also what enforces them. The models are those of scim2-models; ours differ where
 from typing import Annotated, Any, ClassVar
 
 import scim2_models
+from pydantic import Field, model_validator
 from scim2_models import (
     AuthenticationScheme,
     Bulk,
     ChangePassword,
     ComplexAttribute,
-    EnterpriseUser,
     ETag,
     Filter,
     Mutability,
@@ -39,6 +39,10 @@ MOST_RESULTS = 200
 POLICY = ScimPolicy(
     unknown=ScimPolicy.Unknown.ignore,
     remove_value_as_filter=ScimPolicy.RemoveValue.apply,
+)
+#: The same, for operations that mean the entry which their filter describes even where there is none yet.
+DESCRIBING = POLICY.model_copy(
+    update={"unmatched_path_filter": ScimPolicy.UnmatchedPathFilter.create},
 )
 
 
@@ -74,6 +78,39 @@ class Group(scim2_models.Group):
     """A list of members of the Group."""
 
     Members: ClassVar[type[ComplexAttribute]] = GroupMember
+
+
+class Manager(scim2_models.Manager):
+    """Whom a person reports to. It is kept and shown, and nothing here goes by it."""
+
+    ref: Annotated[Reference[scim2_models.User] | None, Required.false] = Field(  # type: ignore[type-arg]
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The URI of the SCIM resource representing the User's manager.
+
+    Recommended only (RFC 7643 section 4.3): Okta and Entra know a manager's id and no address of ours.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_entra_writes_it(cls, value: Any) -> Any:
+        """Take the id alone for a manager, and a list of one for the one.
+
+        Entra sends both, though the attribute is one complex value (RFC 7643 section 4.3):
+        https://learn.microsoft.com/en-us/answers/questions/188003/scim-user-provisioning-setup-with-manager-attribut
+        """
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        return {"value": value} if isinstance(value, str) and value.strip() else value
+
+
+class EnterpriseUser(scim2_models.EnterpriseUser):
+    """Enterprise User."""
+
+    manager: Manager | None = None
+    """The User's manager."""
+
+    Manager: ClassVar[type[ComplexAttribute]] = Manager
 
 
 FullUser: Any = User.__class_getitem__(EnterpriseUser)
