@@ -1,7 +1,10 @@
-"""What no view should have to think of: an address that is not even text, and a body that nobody read."""
+"""What no view should have to think of: an address that is not text, a broken body, and one nobody read."""
+
+import io
+from typing import Any
 
 from flask import Flask, Request, Response, abort, request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
 _CHUNK = 65_536
@@ -12,6 +15,7 @@ _LONGEST = 8 << 20
 def init_app(app: Flask) -> None:
     """Refuse such requests before any view sees them, and read bodies to their end after it."""
     app.before_request(_refuse_raw_bytes)
+    app.before_request(_refuse_broken_chunks)
     app.after_request(_read_to_the_end)
 
 
@@ -19,6 +23,33 @@ def _refuse_raw_bytes() -> None:
     """Answer 400 to raw bytes in a query: a URL is ASCII (RFC 3986), and Werkzeug fails on decoding them."""
     if not request.query_string.isascii():
         abort(400)
+
+
+class _InChunks(io.RawIOBase):
+    """A body in chunks (RFC 9112 section 7.1), of which the server only says while reading that it is broken.
+
+    Gunicorn does so by exceptions of its own, and Werkzeug would take those for an error of the portal's.
+    """
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        try:
+            read = self._body.read(len(into))
+        except Exception as error:
+            raise BadRequest from error
+        into[: len(read)] = read
+        return len(read)
+
+
+def _refuse_broken_chunks() -> None:
+    """Have whoever reads a body in chunks answer 400 if it is not well formed."""
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
+        request.environ["wsgi.input"] = _InChunks(request.environ["wsgi.input"])
 
 
 def _read_to_the_end(response: Response) -> Response:
