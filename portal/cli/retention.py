@@ -15,6 +15,7 @@ from portal.extensions import db, settings
 from portal.grants import assertions, codes, pushed
 from portal.journey import pruning
 from portal.models import Invitation, OktaEvent, OutboxMessage, SessionNotice
+from portal.okta import pauses
 from portal.users import enrolments, okta_facts
 
 _log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ def _prunings() -> dict[str, Callable[[], int]]:
             OktaEvent.received_at,
         ),
         "okta_facts": lambda: okta_facts.prune_unknown(journeys_before, BATCH),
+        "okta_paused_people": lambda: pauses.prune(journeys_before),
         # What a reminder may still renew is not old.
         "invitations": lambda: _remove(
             Invitation.id,

@@ -9,6 +9,7 @@ next message, and waits while many registrations are still to be written.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Flask
@@ -32,6 +33,7 @@ from portal.models import (
 from portal.okta import registration
 from portal.okta.failures import told_to_the_outbox
 from portal.okta_api.errors import NotFound
+from portal.okta_api.walking import Walk
 from portal.outbox import OutboxFailure, enqueue
 from portal.users.news import REGISTRATION
 
@@ -120,8 +122,8 @@ def handle(payload: dict[str, Any]) -> str:
     if _waiting() >= _ENOUGH_WAITING:
         raise OutboxFailure("Many registrations are still to be written.", retry_after=_WAIT_SECONDS)
     pause = db.session.get(OktaPause, payload["pause_id"]) if payload["pause_id"] else None
-    step, after = payload["step"], payload.get("after")
-    people, after = _batch(pause, step, after)
+    step = payload["step"]
+    people, after, walk = _batch(pause, payload)
     if step == "begin" and pause is not None:
         if not _still_running(pause.id):
             return "The pause has ended already."
@@ -131,20 +133,43 @@ def handle(payload: dict[str, Any]) -> str:
     if pause is not None and step == "end":
         _let_go(pause.id, people)
     if after is not None:
-        enqueue(SPREAD, {**payload, "after": after})
+        enqueue(SPREAD, {**payload, "after": after, "walk": walk})
     return f"Looked at {len(people)} people, {told} of whom may need another value."
 
 
-def _batch(pause: OktaPause | None, step: str, after: str | None) -> tuple[list[str], str | None]:
-    """Return the Okta ids of the next people, and where to go on; ``None`` after the last."""
+def prune(before: datetime) -> int:
+    """Remove a batch of those whose pause ended before ``before``, and return how many; flushes.
+
+    Ending a pause does so at once, in messages of the outbox. What is found here was left by one that became
+    a dead letter: its people are told of too, so that the attribute gets back what it should hold. Nobody is
+    while many registrations wait; there is time.
+    """
+    if _waiting() >= _ENOUGH_WAITING:
+        return 0
+    ended = OktaPausedPerson.pause_id.in_(select(OktaPause.id).where(OktaPause.ended_at < before))
+    left = db.session.execute(
+        select(OktaPausedPerson.pause_id, OktaPausedPerson.okta_id).where(ended).limit(BATCH)
+    ).all()
+    _tell(sorted({row.okta_id for row in left}))
+    for pause_id in {row.pause_id for row in left}:
+        _let_go(pause_id, [row.okta_id for row in left if row.pause_id == pause_id])
+    return len(left)
+
+
+def _batch(
+    pause: OktaPause | None, payload: dict[str, Any]
+) -> tuple[list[str], str | None, list[Any] | None]:
+    """Return the Okta ids of the next people, where to go on (``None``: nowhere), and the walk so far."""
+    after = payload.get("after")
     if pause is None or pause.scope == PauseScope.ALL:
-        return _page(select(User.okta_id).where(User.okta_id.is_not(None)), User.okta_id, after)
-    if step == "end":
+        everybody = select(User.okta_id).where(User.okta_id.is_not(None))
+        return *_page(everybody, User.okta_id, after), None
+    if payload["step"] == "end":
         paused = select(OktaPausedPerson.okta_id).where(OktaPausedPerson.pause_id == pause.id)
-        return _page(paused, OktaPausedPerson.okta_id, after)
+        return *_page(paused, OktaPausedPerson.okta_id, after), None
     if pause.scope == PauseScope.SCIM_GROUP:
-        return _scim_members(pause, after)
-    return _okta_members(str(pause.group_id), after)
+        return *_scim_members(pause, after), None
+    return _okta_members(str(pause.group_id), after, Walk.kept(payload.get("walk")))
 
 
 def _page(statement: Any, column: Any, after: str | None) -> tuple[list[str], str | None]:
@@ -167,7 +192,9 @@ def _scim_members(pause: OktaPause, after: str | None) -> tuple[list[str], str |
     return people, rows[-1].member if len(rows) == BATCH else None
 
 
-def _okta_members(group_id: str, after: str | None) -> tuple[list[str], str | None]:
+def _okta_members(
+    group_id: str, after: str | None, walk: Walk
+) -> tuple[list[str], str | None, list[Any] | None]:
     connection = registry.current()
     if connection is None:
         raise OutboxFailure("Okta is not connected any more; connect it and retry this message.", final=True)
@@ -177,8 +204,9 @@ def _okta_members(group_id: str, after: str | None) -> tuple[list[str], str | No
         try:
             page = api.group_members(group_id, after=after, limit=BATCH)
         except NotFound:
-            return [], None
-    return [person.id for person in page.items], page.after
+            return [], None, None
+        going_on = walk.on_to(page.after).to_keep() if page.after else None
+    return [person.id for person in page.items], page.after, going_on
 
 
 def _keep(pause_id: str, people: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from portal.okta.events_profile import CLOCKS_DIFFER
 from portal.okta.failures import told_to_the_outbox
 from portal.okta.reconcile_plan import Reading
 from portal.okta_api.client import OktaApi
+from portal.okta_api.walking import Walk
 
 _COMPARED = 500
 
@@ -62,31 +63,35 @@ def preview(since: datetime, *, patience: float) -> Preview:
 def _read_log(api: OktaApi, since: datetime, until: datetime, found: Preview) -> None:
     after: str | None = None
     read = new = 0
+    walk = Walk()
     while True:
         with told_to_the_outbox():
             page = api.log(since=since, until=until, filter=reconcile_steps.LOG_FILTER, after=after)
+            after = page.after if page.items else None
+            walk = walk.on_to(after) if after else walk
         uuids = {event.uuid for event in events_reading.many(page.items)[0]}
         kept = set(db.session.scalars(select(OktaEvent.uuid).where(OktaEvent.uuid.in_(uuids))))
         db.session.rollback()
         read, new = read + len(uuids), new + len(uuids - kept)
-        if not page.items or not page.after or page.after == after:
+        if not after:
             found.counts |= {"events_read": read, "events_new": new}
             return
-        after = page.after
 
 
 def _read_members(api: OktaApi, group_id: str, attribute: str) -> dict[str, Reading]:
     readings: dict[str, Reading] = {}
     after: str | None = None
+    walk = Walk()
     while True:
         read_at = clock.now()
         with told_to_the_outbox():
             page = api.group_members(group_id, after=after)
+            after = page.after
+            walk = walk.on_to(after) if after else walk
         for person in page.items:
             readings[person.id] = reconcile_plan.reading_of(person, attribute, read_at)
-        if not page.after:
+        if not after:
             return readings
-        after = page.after
 
 
 def _compare(readings: list[Reading], found: Preview) -> int:

@@ -18,6 +18,7 @@ from portal.okta.failures import told_to_the_outbox
 from portal.okta.reconcile_plan import Findings, Reading
 from portal.okta_api.client import OktaApi
 from portal.okta_api.errors import NotFound
+from portal.okta_api.walking import Walk
 from portal.outbox import OutboxFailure
 from portal.users import news, okta_facts
 from portal.users.okta_facts import Fact, Kind
@@ -57,6 +58,13 @@ class Run(NamedTuple):
             counts[name] = counts.get(name, 0) + number
         return self.report | {"counts": counts}
 
+    def going_on(self, after: str | None) -> list[Any] | None:
+        """Return the walk through the list that is being read, as the report keeps it; ``None`` at its end.
+
+        Raises ``OktaUnavailable`` for a list that has no end.
+        """
+        return Walk.kept(self.report.get("walk")).on_to(after).to_keep() if after else None
+
 
 def read(token: str) -> Run:
     """Return where the reconciliation with this lease is; raises :class:`LeaseLost`."""
@@ -84,12 +92,13 @@ def do_log(run: Run, patience: float) -> None:
     _, api = okta(patience)
     with told_to_the_outbox():
         page = api.log(since=run.since, until=run.until, filter=LOG_FILTER, after=run.after)
+        going_on = run.going_on(page.after) if page.items else None
     found, unreadable = events_reading.many(page.items)
     if unreadable:
         record(Event.OKTA_EVENTS_UNREADABLE, source=events.LOG, count=unreadable)
     new = events.keep(found, events.LOG)
-    report = run.counted(events_read=len(found), events_new=new, unreadable=unreadable)
-    if page.items and page.after and page.after != run.after:
+    report = run.counted(events_read=len(found), events_new=new, unreadable=unreadable) | {"walk": going_on}
+    if going_on:
         move(run.token, after=page.after, report=report)
     else:
         move(run.token, phase="members", after=None, read_until=run.until, report=report)
@@ -105,14 +114,15 @@ def do_members(run: Run, patience: float) -> None:
     read_at = clock.now()
     with told_to_the_outbox():
         page = api.group_members(group_id, after=run.after)
+        going_on = run.going_on(page.after)
     readings = {
         each.id: reconcile_plan.reading_of(each, connection.attribute, read_at) for each in page.items
     }
     for ids in _chunks(sorted(readings), _COMPARED):
         db.session.execute(delete(OktaReading).where(OktaReading.okta_id.in_(ids)))
         db.session.execute(insert(OktaReading), [_row(readings[okta_id]) for okta_id in ids])
-    report = run.counted(members=len(readings))
-    if page.after:
+    report = run.counted(members=len(readings)) | {"walk": going_on}
+    if going_on:
         move(run.token, after=page.after, report=report)
     else:
         move(run.token, phase="plan", after=None, report=report)

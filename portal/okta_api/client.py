@@ -17,6 +17,7 @@ from portal.okta_api.errors import NotFound, OktaRefused, OktaUnavailable, RateL
 from portal.okta_api.limits import RateLimits
 from portal.okta_api.reading import OktaGroup, OktaUser, Page
 from portal.okta_api.tokens import Credential
+from portal.okta_api.walking import Walk
 
 _log = logging.getLogger(__name__)
 
@@ -137,14 +138,15 @@ class OktaApi:
         return Page([reading.user(item) for item in reading.documents(answer)], following)
 
     def every_member(self, group_id: str) -> Iterator[OktaUser]:
-        """Yield every member of a group, page by page."""
+        """Yield every member of a group, page by page; raises :class:`OktaUnavailable` if there is no end."""
         after: str | None = None
+        walk = Walk()
         while True:
             page = self.group_members(group_id, after=after)
             yield from page.items
             if page.after is None:
                 return
-            after = page.after
+            after, walk = page.after, walk.on_to(page.after)
 
     # --- System Log ------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
 """A pause sends a group, or everybody, back to Okta's own factors, and gives them back what they had."""
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from portal import clock as portal_clock
+from portal.cli import retention
 from portal.extensions import db
 from portal.models import (
     OktaPausedPerson,
@@ -124,6 +125,21 @@ def test_a_group_of_oktas_is_read_from_okta_page_by_page(okta, people, monkeypat
     assert values(okta) == [True, True, True, None]
 
 
+def test_a_group_whose_pages_go_round_ends_the_message(okta, people, monkeypatch):
+    monkeypatch.setattr(pauses, "BATCH", 1)
+    okta.groups["00g1"] = {"id": "00g1", "profile": {"name": "Ops"}}
+    okta.members["00g1"] = ["00u00000", "00u00002"]
+    okta.goes_round = True
+    asked = len(okta.calls)
+    okta.before_list = lambda: setattr(okta, "down", len(okta.calls) - asked > 40)
+    pause(PauseScope.OKTA_GROUP, group_id="00g1", group_name="Ops")
+    work_off()
+    assert values(okta) == [False, True, False, None], "whom the pages named is paused"
+    (left,) = [message for message in waiting() if message.topic == pauses.SPREAD]
+    assert "does not come to an end" in left.last_error
+    assert left.attempts == 1, "it is tried again, and is a dead letter in the end"
+
+
 def test_two_pauses_over_one_person_both_have_to_end(okta, people):
     group = pushed_group(people[0])
     everybody = pause(PauseScope.ALL)
@@ -195,6 +211,49 @@ def test_a_company_is_gone_through_in_batches_that_leave_room_for_others(okta):
     assert put_off.value.retry_after is not None
     told = [message for message in messages() if message.topic == "okta.registration"]
     assert pauses._ENOUGH_WAITING <= len(told) <= pauses._ENOUGH_WAITING + pauses.BATCH
+
+
+def test_who_was_paused_is_not_kept_for_ever(okta, people, clock, monkeypatch):
+    """The end of a pause removes them; what a dead letter left of them goes when it is old, in batches."""
+    monkeypatch.setattr(pauses, "BATCH", 1)
+    group = pushed_group(people[0], people[1])
+    old = pause(PauseScope.SCIM_GROUP, group_id=group.id, group_name="Ops")
+    work_off()
+    pauses.end(old)
+    db.session.execute(
+        update(OutboxMessage).where(OutboxMessage.state == "waiting").values(state="dead", payload={})
+    )
+    db.session.commit()
+    running = pause(PauseScope.SCIM_GROUP, group_id=group.id, group_name="Ops")
+    work_off()
+    clock.advance(89 * 86_400)
+    assert retention.prune()["okta_paused_people"] == 0
+    clock.advance(2 * 86_400)
+    assert retention.prune()["okta_paused_people"] == 2
+    kept = db.session.execute(select(OktaPausedPerson.pause_id, OktaPausedPerson.okta_id)).all()
+    assert sorted(kept) == [(running.id, people[0].okta_id), (running.id, people[1].okta_id)]
+    work_off()
+    assert values(okta) == [False, False, True, None], "another pause holds them"
+
+
+def test_whom_a_dead_letter_left_paused_gets_back_what_they_had(okta, people, clock, monkeypatch):
+    group = pushed_group(people[0], people[3])
+    made = pause(PauseScope.SCIM_GROUP, group_id=group.id, group_name="Ops")
+    work_off()
+    pauses.end(made)
+    db.session.execute(
+        update(OutboxMessage).where(OutboxMessage.state == "waiting").values(state="dead", payload={})
+    )
+    db.session.commit()
+    assert values(okta) == [False, True, True, None]
+    clock.advance(91 * 86_400)
+    monkeypatch.setattr(pauses, "_ENOUGH_WAITING", 0)
+    assert retention.prune()["okta_paused_people"] == 0, "while many registrations wait, it waits too"
+    monkeypatch.undo()
+    assert retention.prune()["okta_paused_people"] == 2
+    work_off()
+    assert values(okta) == [True, True, True, None]
+    assert db.session.scalar(select(func.count()).select_from(OktaPausedPerson)) == 0
 
 
 def test_a_batch_done_twice_changes_nothing(okta, people):

@@ -454,6 +454,55 @@ def test_a_list_that_goes_on_nowhere_takes_nobody_out(okta, runner, following):
 
 
 @only_sqlite
+@pytest.mark.parametrize("events", [0, 7])
+@pytest.mark.parametrize("command", [[], ["--dry-run"]])
+def test_a_list_that_goes_round_ends_and_takes_nobody_out(okta, runner, command, events):
+    """Okta's last page names the first as the next one: of the group's members, or of the log's events."""
+    for number in range(12):
+        member(okta, number)
+    run()
+    read_until = reconcile.last().read_until
+    okta.events = [event("user.lifecycle.suspend", okta_id(n), after=-20) for n in range(events)]
+    okta.members[GROUP] = okta.members[GROUP][:7]
+    okta.page_size, okta.goes_round = 2, True
+    asked = len(okta.calls)
+
+    def enough():
+        if len(okta.calls) - asked > 40:
+            okta.down = True
+
+    okta.before_list = enough
+    result = runner.invoke(args=["okta", "reconcile", *command])
+    assert result.exit_code == 1, result.output
+    assert "does not come to an end" in result.stderr
+    assert len(okta.calls) - asked <= 4 * 4 + 1
+    db.session.rollback()
+    assert set(db.session.scalars(select(User.status))) == {UserStatus.ACTIVE}
+    if events:
+        assert reconcile.last().read_until == read_until, "the log was not read to its end"
+    okta.goes_round = False
+    assert runner.invoke(args=["okta", "reconcile", *command]).exit_code == 0
+
+
+@only_sqlite
+def test_a_list_that_goes_round_ends_across_killed_workers(okta):
+    for number in range(7):
+        member(okta, number)
+    okta.page_size, okta.goes_round = 2, True
+
+    def one_step_each(workers):
+        for _ in range(workers):
+            next(reconcile.steps(begin()))
+            db.session.execute(update(OktaReconciliation).values(lease_until=portal_clock.now()))
+            db.session.commit()
+
+    with pytest.raises(OutboxFailure, match="does not come to an end"):
+        one_step_each(40)
+    db.session.rollback()
+    assert db.session.scalars(select(User)).all() == []
+
+
+@only_sqlite
 def test_the_command_says_what_it_did(okta, runner):
     for number in range(12):
         member(okta, number)

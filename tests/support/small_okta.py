@@ -49,6 +49,8 @@ class SmallOkta:
     authorizations: list[str] = field(default_factory=list)
     #: Called before a profile is written, and after it, before the answer.
     before_write: Callable[[str], None] | None = None
+    #: Called before a page of a list is answered.
+    before_list: Callable[[], None] | None = None
     after_write: Callable[[str], None] | None = None
     #: Answered instead of anything else: (status, document, headers), each once, in order.
     instead: list[tuple[int, Any, dict[str, str]]] = field(default_factory=list)
@@ -56,6 +58,8 @@ class SmallOkta:
     headers: dict[str, str] = field(default_factory=dict)
     down: bool = False
     page_size: int = 1000
+    #: The last page of every list names the first as the next one.
+    goes_round: bool = False
     #: Of the service app: its public keys, granted scopes, and the access tokens that are good.
     app_keys: KeySet | None = None
     granted: set[str] = field(default_factory=set)
@@ -156,14 +160,17 @@ class SmallOkta:
         return _json(self.users[okta_id])
 
     def _list(self, request: Request, items: list[Any]) -> Response:
+        if self.before_list:
+            self.before_list()
         start = int(request.args.get("after", "0").removeprefix("c"))
         size = min(int(request.args.get("limit", "200")), self.page_size)
         page, more = items[start : start + size], len(items) > start + size
         response = _json(page)
         response.headers.add("Link", f'<{self.origin}{request.path}?limit={size}>; rel="self"')
-        if more:
+        if more or self.goes_round:
+            following = start + size if more else 0
             # Another host on purpose: only the cursor may be taken from here.
-            target = f"https://elsewhere.invalid{request.path}?after=c{start + size}&limit={size}"
+            target = f"https://elsewhere.invalid{request.path}?after=c{following}&limit={size}"
             response.headers.add("Link", f'<{target}>; rel="next"')
         return response
 
