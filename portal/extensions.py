@@ -12,7 +12,6 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, request
-from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     CursorResult,
@@ -83,8 +82,10 @@ class Base(DeclarativeBase):
 
 db = SQLAlchemy(model_class=Base)
 
-# Flask-SQLAlchemy makes its base class at run time, which a type checker cannot follow.
 if TYPE_CHECKING:
+    from flask_limiter import Limiter
+
+    # Flask-SQLAlchemy makes its base class at run time, which a type checker cannot follow.
     Model = Base
 else:
     Model = db.Model
@@ -223,6 +224,7 @@ def _count_calls(app: Flask, configured: Settings) -> None:
         app.extensions["portal.limiter"] = ProcessLimits()
         return
     # Here and not above: redis takes long to import, and imports OpenTelemetry wherever that is installed.
+    from flask_limiter import Limiter
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 

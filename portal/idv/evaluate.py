@@ -12,9 +12,14 @@ from enum import StrEnum
 
 from portal.idv.names import DEFAULT_THRESHOLD
 from portal.idv.record import ClaimOutcome, TrustedRecord, agrees
-from portal.idv.requested import ClaimShape, Requested, RequestedClaim, RequestedEntry
+from portal.idv.requested import (
+    OKTA_TRUST_FRAMEWORK,
+    ClaimShape,
+    Requested,
+    RequestedClaim,
+    RequestedEntry,
+)
 
-OKTA_TRUST_FRAMEWORK = "IDV-DELEGATED"
 VERIFIED, FAILED = "VERIFIED", "FAILED"
 #: What Okta accepts in place of a value that agreed.
 MATCHED = "MATCHED"

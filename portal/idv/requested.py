@@ -18,6 +18,9 @@ ADDRESS_PARTS = ("street_address", "locality", "region", "postal_code", "country
 CLAIM_NAMES = ("given_name", "family_name", "middle_name", "email", "birthdate", "phone_number",
                *(f"address.{part}" for part in ADDRESS_PARTS))  # fmt: skip
 
+#: How Okta names the trust it asks for; its documentation has two spellings.
+OKTA_TRUST_FRAMEWORK = "IDV-DELEGATED"
+
 _LONGEST_JSON = 32_768
 _MOST_CHARACTERS = 32_768
 _MOST_NODES = 1_000
@@ -29,7 +32,7 @@ _PURPOSE_LENGTH = range(3, 301)
 
 #: Spellings of Okta's documentation that its own examples contradict.
 _CLAIM_MISSPELT = {"bithdate": "birthdate"}
-_FRAMEWORK_MISSPELT = {"IDV_DELEGATED": "IDV-DELEGATED"}
+_FRAMEWORK_MISSPELT = {"IDV_DELEGATED": OKTA_TRUST_FRAMEWORK}
 
 
 class ClaimsRefusal(StrEnum):

@@ -4,7 +4,7 @@ from typing import Any
 
 from portal.extensions import settings
 from portal.models import Journey, User
-from portal.oidc import claims_request, verified
+from portal.oidc import claims_request
 from portal.oidc.clients import ClientView
 from portal.users import directory
 from portal.verifications import registry
@@ -61,9 +61,11 @@ def identity_claims(
     ``sub`` is the ``login_hint``: Okta's own id of the person it asked about, who is the person whose
     face matched or, where the answer is ``FAILED``, the one who was not verified.
     """
+    from portal.oidc import assurance  # only who verifies identities holds its tables
+
     claims: dict[str, Any] = {
         "sub": journey.parameters["login_hint"],
-        "verified_claims": verified.for_okta(journey, client, user, face_passed=face_passed),
+        "verified_claims": assurance.for_okta(journey, client, user, face_passed=face_passed),
     }
     if nonce := journey.parameters.get("nonce"):
         claims["nonce"] = nonce
@@ -83,8 +85,11 @@ def released_claims(journey: Journey, client: ClientView, user: User, place: str
     if asked := claims_request.asked(journey.parameters["claims"], place):
         everything = directory.profile_claims(user, {"email", "profile"})
         released |= {name: value for name, value in everything.items() if name in asked}
-    if client.profile.name == "oidc" and (assured := verified.for_anybody(journey, client, user, place)):
-        released["verified_claims"] = assured
+    if client.profile.name == "oidc" and place in (journey.parameters.get("verified_claims") or {}):
+        from portal.oidc import assurance  # as above
+
+        if assured := assurance.for_anybody(journey, client, user, place):
+            released["verified_claims"] = assured
     return released
 
 

@@ -6,8 +6,7 @@ from flask import jsonify, url_for
 from werkzeug.wrappers import Response
 
 from portal.extensions import settings
-from portal.idv.evaluate import OKTA_TRUST_FRAMEWORK
-from portal.idv.requested import CLAIM_NAMES
+from portal.idv.requested import CLAIM_NAMES, OKTA_TRUST_FRAMEWORK
 from portal.oidc import clients
 from portal.oidc.claims import ACR_FACE, ACR_FACE_LIVENESS, CLAIMS_SUPPORTED
 from portal.oidc.clients import AUTH_METHODS

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-import phonenumbers
-
 from portal import clock
 from portal.models import User
 
@@ -102,6 +100,8 @@ def _phone_number(name: str, value: str | None) -> str | None:
     sentence = f"{NAMES[name]} is written with its country code, such as +44 20 7946 0018."
     if not is_plain(text, _LONGEST_PHONE):
         raise ValueError(sentence)
+    import phonenumbers  # a megabyte of every country's rules, for whom a sign-in never asks
+
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException as error:
