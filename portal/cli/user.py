@@ -203,8 +203,9 @@ def enrol(person: str) -> None:
 def unenrol(person: str, yes: bool) -> None:
     """Give up the enrolment of PERSON and have the faces deleted at VerifEye.
 
-    For a face that was enrolled wrongly, or one that VerifEye has forgotten. The person is enrolled
-    again by invitation, by `flask user enrol`, or as the client's policy has it.
+    For a face that was enrolled wrongly, or one that VerifEye has forgotten. What the person is in the
+    middle of is refused, and codes and tokens that are out are revoked. The person is enrolled again by
+    invitation, by `flask user enrol`, or as the client's policy has it.
     """
     user = living(person)
     common.confirm(f"Give up the enrolment of {user.login} and have the faces deleted?", yes=yes)

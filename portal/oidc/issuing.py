@@ -194,8 +194,9 @@ def _recording(issued: Found) -> Insert:
     )
 
 
-#: Whoever takes the factor away refuses the person's journeys first and revokes their codes then
-#: (``portal.users.holds``): the journey is locked from its move until the code is there to be revoked.
+#: Whoever takes the factor or an enrolment away refuses the person's journeys first and revokes their codes
+#: then (``holds`` and ``enrolments`` in ``portal.users``): the journey is locked from its move until the code
+#: is there to be revoked.
 _ISSUED = Together(
     lifecycle.issuing(
         exists().where(_USERS.c.id == _JOURNEYS.c.user_id, _USERS.c.status == UserStatus.ACTIVE.value),

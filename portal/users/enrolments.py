@@ -20,11 +20,12 @@ from portal import clock, credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db, settings, table_of
+from portal.grants import codes
 from portal.journey import lifecycle
 from portal.models import Capture, Enrolment, EnrolmentState, Journey, User
 from portal.outbox import enqueue
 from portal.statements import Prepared
-from portal.users import news
+from portal.users import holds, news
 
 DELETE_FACE = "users.delete_face"
 _EXTERNAL_ID_BITS = 160
@@ -209,7 +210,17 @@ def discard_abandoned(journey_id: str) -> None:
 
 
 def discard_all(user_id: str, *, reason: str) -> None:
-    """Discard every enrolment of a person and have the faces deleted."""
+    """Discard every enrolment of a person and have the faces deleted; flushes.
+
+    What they are in the middle of is refused, and every code and token that is out is revoked: it speaks of a
+    face that counts no more.
+    """
+    # The journeys before the codes, as ``holds.hold`` has it: a code that is being minted at this moment was
+    # promised by an enrolment that its statement still sees. The enrolments last, as a redemption comes to
+    # them after its code: the other way round, each would wait for the other.
+    holds.lock(db.session.get_one(User, user_id))
+    lifecycle.refuse_all_of(user_id, reason="unenrolled")
+    codes.revoke_all_of(user_id)
     _discard(Enrolment.user_id == user_id, reason=reason)
 
 

@@ -126,6 +126,22 @@ def minted(journey, person):
     )  # fmt: skip
 
 
+def test_giving_an_enrolment_up_ends_what_runs_on_it(amara):
+    client = factories.oidc_client()[0]
+    running, at_its_end = (factories.journey(client, amara) for _ in range(2))
+    factories.capture(at_its_end, enrols=False)
+    lifecycle.accept(at_its_end, enrolment_id="e")
+    code = minted(running, amara)
+    enrolments.discard_all(amara.id, reason="operator")
+    db.session.commit()
+    assert not codes.redeem(codes.find(code), access_token="t", access_lifetime=60)
+    for journey in (running, at_its_end):
+        db.session.refresh(journey)
+        assert (journey.state, journey.refusal, journey.verified_at) == ("REFUSED", "unenrolled", None)
+    assert amara.status == UserStatus.ACTIVE
+    assert not db.session.scalars(select(enrolments.Enrolment)).all()
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("leave", [holds.suspend, directory.erase])
 def test_a_code_that_is_minted_while_somebody_is_suspended_is_worth_nothing(app, amara, leave):
