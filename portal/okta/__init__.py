@@ -3,7 +3,8 @@
 ``simulator`` plays Okta towards an OpenID Provider and judges the answers by Okta's published rules.
 ``registration`` keeps the registration attribute as it should be, and ``pauses`` switches it off for a while.
 ``hook`` takes Okta's events, ``events`` keeps them and reads facts from them, ``events_people`` has the
-directory follow the facts, and ``reconcile`` finds what no event told.
+directory follow the facts, ``logins`` says whose login is whose where they move, and ``reconcile`` finds what
+no event told.
 """
 
 from flask import Flask

@@ -5,6 +5,7 @@ Every message is worked off from the facts as they are then, so it may come late
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Flask
@@ -16,8 +17,9 @@ from portal.audit.log import record
 from portal.connections import registry
 from portal.extensions import db
 from portal.models import OktaFact, User, UserStatus
-from portal.okta import events_profile
+from portal.okta import events_profile, logins
 from portal.okta.failures import told_to_the_outbox
+from portal.okta.logins import HOW, Conflict
 from portal.okta_api.errors import NotFound
 from portal.okta_api.reading import OktaUser
 from portal.outbox import OutboxFailure
@@ -27,21 +29,13 @@ from portal.users.okta_facts import Kind
 
 #: ``okta_id``: there is something new about a person.
 PERSON = "okta.person"
-#: ``okta_id``, and ``arrived`` if the person is to be invited: their profile is to be read from Okta.
+#: ``okta_id``, and ``arrived`` if the person is to be invited: their profile is to be read from Okta. With
+#: ``reported``, no dead letter is made of a login that stays in use: somebody says so already.
 PROFILE = "okta.profile"
-HOW = "okta"
 #: Short: while a worker that was killed has its lease, somebody's suspension waits.
 LEASE_SECONDS = 20
 
 _log = logging.getLogger(__name__)
-
-
-class Conflict(Exception):
-    """The directory has somebody else under the person's login; the message is a sentence for operators."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 def init_app(app: Flask) -> None:
@@ -63,7 +57,11 @@ def handle(payload: dict[str, Any]) -> str:
 
 
 def handle_profile(payload: dict[str, Any]) -> str:
-    """Take over a person's profile and status from Okta; returns a receipt. Raises ``OutboxFailure``."""
+    """Take over a person's profile and status from Okta; returns a receipt. Raises ``OutboxFailure``.
+
+    With them, those of whoever is in the way of their login (:mod:`portal.okta.logins`). Status counts even
+    where the login does not: whoever Okta suspended is held back under the old one.
+    """
     okta_id, connection = str(payload["okta_id"]), registry.current()
     if connection is None:
         return "Okta is not connected; the profile was not read."
@@ -72,12 +70,15 @@ def handle_profile(payload: dict[str, Any]) -> str:
         db.session.rollback()  # nothing stays open in the database while Okta is asked
         read_at = clock.now()
         try:
-            person = api.user(okta_id)
+            people = logins.read(api, okta_id)
         except NotFound:
             return "Okta knows nobody under this id."
+    users = _follow_statuses(people, read_at)
+    if people[0].id not in users:
+        return "Nobody here has this Okta id any more."
     try:
         with db.session.begin_nested():
-            return _take_over(person, read_at, arrived=bool(payload.get("arrived")))
+            return _take_over(people, users, arrived=bool(payload.get("arrived")))
     except Conflict as conflict:
         return _stands_in_the_way(PROFILE, payload, conflict)
 
@@ -102,7 +103,7 @@ def settle(okta_id: str, profile: Mapping[str, Any] | None = None, *, login: str
     renew = any(fact.kind == Kind.PROFILE and not fact.applied for fact in facts.values())
     okta_facts.apply_remembered(user, how=HOW)
     if profile is not None:
-        rename(user, login, profile)
+        logins.rename(user, login, profile)
     if profile is None and (added or renew or (joins and not user.email)):
         _ask_for_profile(okta_id, arrived=joins)
     elif joins:
@@ -110,31 +111,28 @@ def settle(okta_id: str, profile: Mapping[str, Any] | None = None, *, login: str
     return "Added." if added else "Followed."
 
 
-def rename(user: User, login: str | None, profile: Mapping[str, Any]) -> list[str]:
-    """Take over the login and the details that Okta has; raises :class:`Conflict` for a login in use."""
-    if user.status == UserStatus.ERASED:
-        return []
-    try:
-        return directory.change(user, how=HOW, login=login, **profile)
-    except UserExists as error:
-        raise Conflict(
-            "Somebody else in the directory has the login that Okta gives to this person. Give that record "
-            "another login (`flask user change`) or erase it, then retry this message."
-        ) from error
-    except ValueError as error:
-        raise Conflict("The person's login in Okta cannot be kept: it is too long, or no text.") from error
+def _follow_statuses(people: list[OktaUser], read_at: datetime) -> dict[str, User]:
+    """Follow what Okta says of the status of people, and return the records of those who are here, locked."""
+    # In one order everywhere, so that two workers never wait for each other.
+    for okta_id in sorted(person.id for person in people):
+        okta_facts.lock(okta_id)
+    okta_facts.remember_all(fact for person in people for fact in events_profile.facts_of(person, read_at))
+    users = {person.id: user for person in people if (user := _of(person.id)) is not None}
+    for user in users.values():
+        okta_facts.apply_remembered(user, how=HOW)
+    return users
 
 
-def _take_over(person: OktaUser, read_at: Any, *, arrived: bool) -> str:
-    okta_facts.lock(person.id)
-    okta_facts.remember_all(events_profile.facts_of(person, read_at))
-    user = _of(person.id)
-    if user is None:
-        return "Nobody here has this Okta id any more."
-    okta_facts.apply_remembered(user, how=HOW)
-    changed = rename(user, person.login, events_profile.details_of(person.profile))
+def _take_over(people: list[OktaUser], users: dict[str, User], *, arrived: bool) -> str:
+    changed = logins.rename_together(
+        [
+            (users[person.id], person.login, events_profile.details_of(person.profile))
+            for person in people
+            if person.id in users
+        ]
+    )
     if arrived:
-        invitations.invite_on_arrival(user, how=HOW)
+        invitations.invite_on_arrival(users[people[0].id], how=HOW)
     return f"Took over: {', '.join(changed) or 'nothing new'}."
 
 
@@ -173,7 +171,8 @@ def _add(okta_id: str, login: str | None) -> User:
         raise Conflict(
             "The directory has the login already, with another Okta id: was the person deleted in Okta and "
             "made anew? If it is the same person, give the record the new id (`flask user change`); else "
-            "erase it. Then retry this message."
+            "erase it. Then retry this message.",
+            reread=logins.owner_of(login, but=okta_id),
         ) from error
     except ValueError as error:
         raise Conflict("The person's login in Okta cannot be kept: it is too long, or no text.") from error
@@ -196,8 +195,10 @@ def _stands_in_the_way(topic: str, payload: dict[str, Any], conflict: Conflict) 
     """Note a conflict in the audit log; what comes again and still stands so is a dead letter.
 
     What fails leaves nothing behind in the database, so the note is made now and the failure is the next
-    message's.
+    message's. A reconciliation reports by itself what stays in the way.
     """
+    if payload.get("reported"):
+        return conflict.sentence
     if payload.get("noted"):
         raise OutboxFailure(conflict.sentence, final=True)
     user = _of(str(payload["okta_id"]))

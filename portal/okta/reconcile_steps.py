@@ -1,20 +1,21 @@
 """The steps of a reconciliation: each reads a page or puts some people right, and writes down where it is."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
-from portal import clock
+from portal import clock, outbox
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.connections import registry
 from portal.extensions import db, rows_touched
 from portal.models import OktaConnection, OktaFact, OktaReading, OktaReconciliation, User
 from portal.okta import events, events_people, events_reading, reconcile_plan, registration
-from portal.okta.events_people import Conflict
 from portal.okta.events_profile import CLOCKS_DIFFER
 from portal.okta.failures import told_to_the_outbox
+from portal.okta.logins import Conflict
 from portal.okta.reconcile_plan import Findings, Reading
 from portal.okta_api.client import OktaApi
 from portal.okta_api.errors import NotFound
@@ -212,10 +213,20 @@ def find_group(connection: OktaConnection, api: OktaApi) -> str | None:
 
 
 def _settle(reading: Reading) -> bool:
+    """Bring the record of one member into line; says whether that could be done as a whole.
+
+    Where the login is in somebody else's record, everything but the login and the names counts all the same,
+    and Okta is asked about both of them anew (:mod:`portal.okta.logins`): a reading may be an hour old.
+    """
     try:
         with db.session.begin_nested():
             events_people.settle(reading.okta_id, reading.profile, login=reading.login)
-    except Conflict:
+    except Conflict as conflict:
+        with suppress(Conflict), db.session.begin_nested():
+            events_people.settle(reading.okta_id, login=reading.login)
+        if conflict.reread:
+            asked = {"okta_id": conflict.reread, "arrived": False, "reported": True}
+            outbox.enqueue(events_people.PROFILE, asked)
         user = db.session.scalars(select(User).where(User.okta_id == reading.okta_id)).first()
         record(Event.OKTA_CONFLICT, user_id=user.id if user else None, topic=TOPIC)
         return False

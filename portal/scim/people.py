@@ -82,6 +82,11 @@ def replace(user: User, shown: Any, *, unsaid: bool | None = None) -> None:
 
     ``unsaid`` tells whether ``active`` is to be shown no more; without it, that stays as it is. Raises
     :class:`Taken` or ``InvalidValueException``.
+
+    A login that another has is refused (409: RFC 7643 section 4.1.1, RFC 7644 section 3.12), also where two
+    people have swapped theirs: a request speaks of one person, and what it says is no proof about the other.
+    Whose it is says Okta by its own ids. The reconciliation, or an event of a changed profile, asks it about
+    both (:mod:`portal.okta.logins`), and the client's next try finds it so.
     """
     told = db.session.get(ScimUser, user.id)
     external_id = _external_id_of(shown)
@@ -127,7 +132,10 @@ def _change_directory(user: User, login: str, given: dict[str, Any]) -> list[str
     try:
         return directory.change(user, how=_HOW, login=login, **given)
     except directory.UserExists as error:
-        raise Taken(detail="Another user has this userName already.") from error
+        raise Taken(
+            detail="Another user has this userName already. Okta people who swapped theirs are put right by "
+            "`flask okta reconcile`; then try again."
+        ) from error
     except ValueError as error:
         raise InvalidValueException(detail=str(error)) from error
 
