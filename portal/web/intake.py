@@ -14,15 +14,19 @@ _LONGEST = 8 << 20
 
 def init_app(app: Flask) -> None:
     """Refuse such requests before any view sees them, and read bodies to their end after it."""
-    app.before_request(_refuse_raw_bytes)
-    app.before_request(_refuse_broken_chunks)
+    app.before_request(_look_at_what_came)
     app.after_request(_read_to_the_end)
 
 
-def _refuse_raw_bytes() -> None:
-    """Answer 400 to raw bytes in a query: a URL is ASCII (RFC 3986), and Werkzeug fails on decoding them."""
+def _look_at_what_came() -> None:
+    """Answer 400 to raw bytes in a query: a URL is ASCII (RFC 3986), and Werkzeug fails on decoding them.
+
+    And have whoever reads a body in chunks answer 400 if it is not well formed.
+    """
     if not request.query_string.isascii():
         abort(400)
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
+        request.environ["wsgi.input"] = _InChunks(request.environ["wsgi.input"])
 
 
 class _InChunks(io.RawIOBase):
@@ -44,12 +48,6 @@ class _InChunks(io.RawIOBase):
             raise BadRequest from error
         into[: len(read)] = read
         return len(read)
-
-
-def _refuse_broken_chunks() -> None:
-    """Have whoever reads a body in chunks answer 400 if it is not well formed."""
-    if "HTTP_TRANSFER_ENCODING" in request.environ:
-        request.environ["wsgi.input"] = _InChunks(request.environ["wsgi.input"])
 
 
 def _read_to_the_end(response: Response) -> Response:
