@@ -2,8 +2,8 @@
 
 A run is a lease, as with messages: one UPDATE pushes ``due_at`` ahead, so that two workers never run one
 job at the same time, and what a killed worker had begun is begun again when the lease ends. A job must
-therefore be idempotent. One that fails is run again at its next time; what went wrong is kept and shown by
-``flask outbox schedule``.
+therefore be idempotent. One that fails is run again at its next time, or in a minute where the database could
+not do it; what went wrong is kept and shown by ``flask outbox schedule``.
 """
 
 import logging
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from portal import clock
 from portal.extensions import db, rows_touched
 from portal.models import ScheduledJob
-from portal.outbox.messages import OutboxFailure
+from portal.outbox.messages import DATABASE_AWAY, NO_DATABASE, OutboxFailure
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ _log = logging.getLogger(__name__)
 #: far and renews its lease, so that no transaction is held for long and another worker goes on from there.
 Job = Callable[[], Iterator[object] | None]
 
+#: A job that met no database waits so long and not for its next time, which may be tomorrow; and not less,
+#: for a statement that is too slow would keep the database at nothing else.
+WITHOUT_DATABASE_SECONDS = 60.0
 SHORTEST_LEASE = 120.0
 LONGEST_LEASE = 900.0
 Stop = Callable[[], bool]
@@ -133,6 +136,10 @@ def _run(name: str, entry: Entry, due_at: datetime | None, stop: Stop = _never) 
         error = failure.sentence
         if failure.retry_after is not None:
             due = clock.after(failure.retry_after)
+    except DATABASE_AWAY as away:
+        db.session.rollback()
+        error, due = NO_DATABASE, clock.after(min(entry.seconds, WITHOUT_DATABASE_SECONDS))
+        _log.error("scheduled job has no database", extra={"job": name, "kind": type(away).__name__})
     except Exception as unexpected:
         db.session.rollback()
         error = f"Unexpected {type(unexpected).__name__}."

@@ -18,7 +18,7 @@ from portal import clock, credentials, metrics, spans
 from portal.extensions import db, settings
 from portal.outbox import claims, schedule
 from portal.outbox.claims import Claim
-from portal.outbox.messages import Entry, OutboxFailure, handlers
+from portal.outbox.messages import DATABASE_AWAY, NO_DATABASE, Entry, OutboxFailure, handlers
 
 _log = logging.getLogger(__name__)
 
@@ -181,6 +181,12 @@ class Worker:
         except OutboxFailure as failure:
             db.session.rollback()
             self._failed(claim, failure)
+        except DATABASE_AWAY as error:
+            db.session.rollback()
+            details = {"topic": claim.topic, "message_id": claim.id, "kind": type(error).__name__}
+            _log.error("outbox handler has no database", extra=details)
+            # The attempt counts: a statement that is always too slow would never be given up.
+            self._failed(claim, OutboxFailure(NO_DATABASE))
         except Exception as error:
             db.session.rollback()
             _log.exception("outbox handler failed", extra={"topic": claim.topic, "message_id": claim.id})

@@ -5,8 +5,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import psycopg
@@ -20,15 +20,16 @@ _BINARIES = "/usr/lib/postgresql/*/bin/"
 class OwnPostgres:
     """The server: ``address`` is where its first database is, whether it runs at the moment or not."""
 
-    def __init__(self, folder: Path, user: str | None) -> None:
+    def __init__(self, folder: Path, user: str | None, made_with: tuple[str, ...] = ()) -> None:
         self.folder, self.port = folder, free_port()
         self.address = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self.url = self.address.replace("postgresql:", "postgresql+psycopg:")
         self._run_as = {"user": user, "group": user, "extra_groups": []} if user else {}
         self._process: subprocess.Popen | None = None
         self._call(
-            "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync"
-        )
+            "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync",
+            *made_with,
+        )  # fmt: skip
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it answers."""
@@ -50,6 +51,10 @@ class OwnPostgres:
             return False
         return True
 
+    def has_ended(self) -> bool:
+        """Say whether it was started and has ended by itself, as it does when its disk stays full."""
+        return self._process is not None and self._process.poll() is not None
+
     def stop(self, number: int = signal.SIGINT) -> None:
         """Stop it at once (SIGINT: PostgreSQL's fast way); SIGKILL kills every one of its processes."""
         if self._process is None:
@@ -64,13 +69,17 @@ class OwnPostgres:
 
     def processes(self) -> list[int]:
         """Return every process of the server; none while it is stopped."""
-        return [self._process.pid, *self._children()] if self._process is not None else []
+        if self._process is None or self.has_ended():
+            return []
+        return [self._process.pid, *self._children()]
 
     def _children(self) -> list[int]:
         assert self._process is not None
         pid = self._process.pid
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(child) for child in listed.split()]
+        with suppress(OSError):  # it has just ended
+            listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+            return [int(child) for child in listed.split()]
+        return []
 
     def _call(self, name: str, *arguments: object) -> None:
         subprocess.run(
@@ -82,20 +91,30 @@ class OwnPostgres:
 
 
 @contextmanager
-def own_postgres() -> Iterator[OwnPostgres]:
-    """Give a running server of one's own, and remove it in the end."""
+def own_postgres(
+    disk: Callable[[Path, str | None], AbstractContextManager[object]] = lambda path, owner: nullcontext(),
+    made_with: tuple[str, ...] = (),
+) -> Iterator[OwnPostgres]:
+    """Give a running server of one's own, and remove it in the end.
+
+    ``disk`` is called with the path of its data and who owns them, and may put a disk there;
+    ``made_with`` are further options of initdb.
+    """
     if _program("initdb") is None or _program("postgres") is None:
         machine.missing("there are no programs to start a PostgreSQL server with")
     user = postgres_server._unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="portal-own-postgres-"))
     if user:
         shutil.chown(folder, user)
-    server = OwnPostgres(folder, user)
     try:
-        server.start()
-        yield server
+        with disk(folder / "data", user):
+            server = OwnPostgres(folder, user, made_with)
+            try:
+                server.start()
+                yield server
+            finally:
+                server.stop()
     finally:
-        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
