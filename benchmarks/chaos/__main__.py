@@ -2,6 +2,9 @@
 
 The faults come in an order that ``--seed`` fixes. Afterwards the database and everybody who was there are
 asked what happened, and the exit code is 1 if they do not agree or anything was lost.
+
+``--full-disk`` adds two faults: the database's disk is full. Its data are in memory then, so that nothing
+else of the machine is full, and no speed is measured.
 """
 
 import argparse
@@ -17,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos import invariants, report, scene
-from benchmarks.chaos.faults import FAULTS, Fault, Hands
+from benchmarks.chaos.faults import FAULTS, FULL_DISK, Fault, Hands
 from benchmarks.chaos.http1 import Connection
 from benchmarks.chaos.invariants import Finding
 from benchmarks.chaos.ledger import Ledger, Trouble
@@ -27,6 +30,7 @@ from benchmarks.chaos.person import World
 from benchmarks.chaos.report import Verdict, Window
 from benchmarks.chaos.site import RESULT_URL, Site, site
 from benchmarks.chaos.stand_in import AuditReceiver, StandIn
+from tests.production import small_disk
 
 SHARE_OF_THE_MOST = 0.7
 _AT_ONCE = 24
@@ -37,6 +41,14 @@ _CALM = 8.0
 _AFTERMATH = 3.0
 #: A message that a killed worker had begun waits for the end of its lease: three minutes at most.
 _LONGEST_LEASE = 240.0
+#: MiB of the disk that is filled, for the empty database with its log and for each minute.
+_DISK, _DISK_A_MINUTE = 256, 32
+_IN_MEMORY = (
+    "PostgreSQL's data were in memory, where their disk could be filled: no figure here is one of speed."
+)
+_NOT_FILLED = "PostgreSQL's disk was not filled: that takes the right to mount one, which root has."
+#: The last events are sealed within ten seconds, and queued to be sent away within ten more.
+_QUIET = 25.0
 _PERFORMANCE = Path("docs/performance.md")
 
 
@@ -67,10 +79,17 @@ async def _run(given: argparse.Namespace) -> Verdict:
     }  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="portal-chaos-"))
     print(f"The logs of every part are in {folder}.")
-    with site(folder, settings, redis=True) as running:
+    faults, remark, disk_of = FAULTS, "", None
+    if given.full_disk and small_disk.is_allowed():
+        faults, remark, disk_of = (*FAULTS, *FULL_DISK), _IN_MEMORY, _DISK + _DISK_A_MINUTE * given.minutes
+    elif given.full_disk:
+        remark = _NOT_FILLED
+        print(remark)
+    order = _order(faults, given.seed, given.minutes, given.only)
+    with site(folder, settings, redis=True, disk_of=disk_of) as running:
         run = Run(running, verifeye, receiver, given.minute)
         await run.prepare()
-        verdict = await run.through(_order(given.seed, given.minutes, given.only))
+        verdict = await run.through(order, remark)
     if not verdict.is_broken:
         shutil.rmtree(folder)
     await verifeye.stop()
@@ -102,7 +121,7 @@ class Run:
         self._world.note_keys((await keys.ask("GET", "/v1/openid/jwks")).text)
         keys.close()
 
-    async def through(self, faults: list[Fault]) -> Verdict:
+    async def through(self, faults: list[Fault], remark: str) -> Verdict:
         """Find the most there is, go on at a share of it with a fault in each minute, and judge."""
         crowd, done = Crowd(self._world, self._scene.logins), asyncio.Event()
         await crowd.as_fast_as_can(_AT_ONCE, _WARM_UP)
@@ -128,7 +147,7 @@ class Run:
         for words in self._ledger.wrongs[:20]:
             print(f"Never: {words}")
         return Verdict(
-            len(faults), most, rate, windows, outside, found, list(self._memory.processes.values())
+            len(faults), most, rate, windows, outside, found, list(self._memory.processes.values()), remark
         )
 
     async def _minute(self, number: int, fault: Fault) -> Window:
@@ -166,7 +185,10 @@ class Run:
     async def _work_off(self) -> None:
         """Wait until nothing is left for the workers to do: what is sent away, and what is to be sealed."""
         end = self._now() + _LONGEST_LEASE
-        while self._now() < end and invariants.messages_left(self._site.postgres.address):
+        quiet_since = self._now()
+        while self._now() < end and self._now() < quiet_since + _QUIET:
+            if invariants.messages_left(self._site.postgres.address):
+                quiet_since = self._now()
             await asyncio.sleep(1)
 
     async def _further(self, windows: list[Window], outside: list[Trouble], crowd: Crowd) -> list[Finding]:
@@ -188,9 +210,9 @@ class Run:
         ]
 
 
-def _order(seed: int, minutes: int, only: str) -> list[Fault]:
+def _order(faults: tuple[Fault, ...], seed: int, minutes: int, only: str) -> list[Fault]:
     """Return the fault of each minute: every one in turn, each round in another order."""
-    chosen = [fault for fault in FAULTS if only.lower() in fault.name.lower()]
+    chosen = [fault for fault in faults if only.lower() in fault.name.lower()]
     if not chosen:
         sys.exit(f"No fault's name has {only!r} in it.")
     order, dice = [], random.Random(seed)
@@ -200,7 +222,7 @@ def _order(seed: int, minutes: int, only: str) -> list[Fault]:
 
 
 def _command(given: argparse.Namespace) -> str:
-    if given.minute != 60 or given.only:
+    if given.minute != 60 or given.only or given.full_disk:
         return f"python -m benchmarks.chaos {' '.join(sys.argv[1:])}"
     return f"CHAOS_MINUTES={given.minutes} make chaos" if given.minutes != 30 else "make chaos"
 
@@ -211,8 +233,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minute", type=float, default=60, help="the seconds of a minute, to try it out")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED", "1")))
     parser.add_argument("--only", default="", help="only faults with this in their names")
+    parser.add_argument("--full-disk", action="store_true", help="fill the database's disk, too (as root)")
     parser.add_argument("--write", action="store_true", help=f"write the verdict into {_PERFORMANCE}")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.write and given.full_disk:
+        parser.error("--full-disk measures no speed: nothing of it is written into the document")
+    return given
 
 
 if __name__ == "__main__":

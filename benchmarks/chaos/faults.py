@@ -6,6 +6,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import psycopg
+
 from benchmarks.chaos.site import Part, Site
 from benchmarks.chaos.stand_in import Mood, StandIn
 
@@ -143,6 +145,42 @@ async def _reload_a_node(hands: Hands) -> None:
     await asyncio.sleep(AWAY_SECONDS)
 
 
+async def _full_disk(hands: Hands, *, log: bool = False) -> None:
+    """Fill the database's disk and keep it full; start PostgreSQL again when it ended, as systemd would."""
+    disk, postgres = hands.site.disk, hands.site.postgres
+    assert disk is not None
+    loop = asyncio.get_running_loop()
+    end = loop.time() + AWAY_SECONDS
+    try:
+        while loop.time() < end:
+            await asyncio.to_thread(disk.fill)
+            if log:
+                await asyncio.to_thread(_write_to_the_log, postgres.address)
+            if postgres.has_ended():
+                postgres.start(wait=False)
+            await asyncio.sleep(0.2)
+    finally:
+        disk.empty()
+    while not await asyncio.to_thread(postgres.answers):
+        if postgres.has_ended():
+            postgres.start(wait=False)
+        await asyncio.sleep(1)
+
+
+async def _full_disk_and_log(hands: Hands) -> None:
+    await _full_disk(hands, log=True)
+
+
+def _write_to_the_log(address: str) -> None:
+    """Use up the log's files that were made ahead, as a busy server does; nothing else is changed."""
+    try:
+        with psycopg.connect(address, connect_timeout=2, autocommit=True) as connection:
+            for _ in range(20):
+                connection.execute("SELECT pg_logical_emit_message(false, 'chaos', repeat('-', 500000))")
+    except psycopg.Error:
+        return  # that is what it is for
+
+
 #: Longer than the breaker stays open (``verifeye_breaker_seconds``), and the trial that follows.
 _BREAKER = 26.0
 FAULTS = (
@@ -160,6 +198,11 @@ FAULTS = (
     Fault("VerifEye slower than the time-out for 10 s", _verifeye_slow, echo=_BREAKER),
     Fault("PostgreSQL stopped at once (SIGQUIT)", _stop_the_database_immediately),
     Fault("PostgreSQL silent for 10 s (SIGSTOP)", _silence_the_database, echo=5.0),
+)
+#: With a database whose disk may be filled (``--full-disk``).
+FULL_DISK = (
+    Fault("PostgreSQL's disk full for 10 s", _full_disk),
+    Fault("PostgreSQL's disk full for 10 s, its log stopped (PANIC)", _full_disk_and_log),
 )
 
 

@@ -60,7 +60,10 @@ def findings(address: str, ledger: Ledger, verifeye: StandIn) -> list[Finding]:
     return [
         Finding("attempts to sign in", len(ledger.attempts)),
         Finding("requests pushed first", sum(bool(one.request_uri) for one in ledger.attempts)),
-        Finding("pushed again, as no answer came", sum(one.troubled.count(PAR) for one in ledger.attempts)),
+        Finding(
+            "pushed once more, as no request_uri came",
+            sum(one.troubled.count(PAR) for one in ledger.attempts),
+        ),
         Finding("journeys begun", held.journeys),
         Finding("journeys verified", held.verified),
         Finding("codes issued", held.codes),

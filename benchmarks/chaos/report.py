@@ -21,7 +21,8 @@ in each minute, and afterwards compares the database with what everybody was tol
 code and a token are given once: where the answer that carries one is lost with the process that sent it,
 the person starts again at the client, and is counted here as "begun anew". What a killed worker had begun
 is begun again when its lease ends, after two or three minutes. A process that is killed does not take the
-machine's disk cache along, so this does not show what a power cut would."""
+machine's disk cache along, so this does not show what a power cut would. `CHAOS_ARGS=--full-disk` adds a
+full disk under PostgreSQL (as root; its data are in memory then, so nothing of that run is written here)."""
 
 
 @dataclass
@@ -46,6 +47,8 @@ class Verdict:
     outside: Sequence[Trouble]
     findings: Sequence[Finding]
     memory: Sequence[Held]
+    #: What a reader has to know of how it was made.
+    remark: str = ""
 
     @property
     def is_broken(self) -> bool:
@@ -62,6 +65,7 @@ def written(verdict: Verdict, command: str) -> str:
         f" {verdict.maximum:.0f} whole sign-ins a second (six requests each, over TLS, and one more"
         " where the request is pushed first: every fourth), then"
         f" {verdict.rate:.0f} a second for {verdict.minutes:.0f} minutes. {result}"
+        f"{' ' if verdict.remark else ''}{verdict.remark}"
     )
     lines = [
         where,

@@ -20,6 +20,7 @@ from tests.production import front
 from tests.production.own_postgres import OwnPostgres, own_postgres
 from tests.production.processes import free_port, listens, wait_until
 from tests.production.serving import COMMAND, environment
+from tests.production.small_disk import SmallDisk, small_disk
 from tests.support import machine
 from tests.support.databases import Database
 from tests.support.machine import TOP
@@ -110,7 +111,12 @@ class Part:
 
 
 class Site:
-    """The parts: ``nodes`` and ``workers`` (two each), ``nginx``, ``postgres`` and perhaps ``redis``."""
+    """The parts: ``nodes`` and ``workers`` (two each), ``nginx``, ``postgres`` and perhaps ``redis``.
+
+    ``disk`` is where PostgreSQL's data are, if that is a disk of their own.
+    """
+
+    disk: SmallDisk | None = None
 
     def __init__(self, folder: Path, postgres: OwnPostgres, settings: dict[str, str], *, redis: bool) -> None:
         self.folder, self.postgres = folder, postgres
@@ -192,10 +198,27 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, settings: dict[str, str], *, redis: bool = False) -> Iterator[Site]:
-    """Give a site whose PostgreSQL runs, and is empty; the rest is to be started. It ends with the block."""
-    with own_postgres() as postgres:
+def site(
+    folder: Path, settings: dict[str, str], *, redis: bool = False, disk_of: int | None = None
+) -> Iterator[Site]:
+    """Give a site whose PostgreSQL runs, and is empty; the rest is to be started. It ends with the block.
+
+    With ``disk_of`` (MiB) PostgreSQL's data are on a disk of that size, in memory, which can be filled; its
+    log's files are small, so that a full disk stops the log too, as it would a busy server's.
+    """
+    disks: list[SmallDisk] = []
+
+    @contextmanager
+    def disk(path: Path, owner: str | None) -> Iterator[None]:
+        assert disk_of is not None
+        with small_disk(path, disk_of, owner) as mounted:
+            disks.append(mounted)
+            yield
+
+    on_it = own_postgres(disk, ("--wal-segsize=1",)) if disk_of else own_postgres()
+    with on_it as postgres:
         made = Site(folder, postgres, settings, redis=redis)
+        made.disk = disks[0] if disks else None
         try:
             yield made
         finally:

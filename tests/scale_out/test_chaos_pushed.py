@@ -92,7 +92,7 @@ def test_pushes_are_counted_also_those_that_were_made_again(context: Flask, data
     plain = Attempt("1-0", "somebody", end="refused")
     again = Attempt("2-0", "another", request_uri=URI, troubled=[PAR, "/elsewhere", PAR], end="refused")
     found = judged(database, plain, again)
-    assert (found["requests pushed first"], found["pushed again, as no answer came"]) == (1, 2)
+    assert (found["requests pushed first"], found["pushed once more, as no request_uri came"]) == (1, 2)
 
 
 def judged(database: Database, *attempts: Attempt) -> dict[str, int]:
