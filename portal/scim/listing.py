@@ -185,6 +185,9 @@ def _order(kind: Kind, wanted: Any) -> list[Any] | None:
 
 
 def _from_database(candidates: Select[Any], order: list[Any], page: _Page) -> tuple[int, Sequence[Any]]:
+    # All are counted for each page, since a client is to be told (RFC 7644 section 3.4.2). Of 100,000 people
+    # that is 28 ms on PostgreSQL in memory. An index on the status alone made it 13, but 56 after an import
+    # until the next vacuum: just when clients turn pages. So there is none.
     total = db.session.scalar(select(func.count()).select_from(candidates.subquery())) or 0
     if page.count == 0 or page.start > total:
         return total, []
