@@ -199,20 +199,23 @@ class Person:
         """Say what it means that no page leads on.
 
         "Already used" is what is left where the answer with the code was lost: the code is minted once, and
-        who got it cannot be known. A proxy may have met that and asked another node without the browser's
-        knowing, so it counts as a trouble of this moment. Likewise where the answer with the cookie was lost
-        that opened a pushed request: it is opened once, and only that browser may load it again.
+        who got it cannot be known. Likewise where the answer with the cookie was lost that opened a pushed
+        request: it is opened once, and only that browser may load it again. A proxy may have met the loss
+        and asked another node without the browser's knowing, so it counts as a trouble of this moment. A
+        loss that the browser saw is noted already; whoever waited before loading the page again may learn
+        what it meant long after the fault.
         """
         if attempt.redeemed:
             return "signed in"
         if attempt.codes:
             return "begun anew: the answer with the token was lost"
-        if path == AUTHORIZE and attempt.request_uri and reply.status in _NOT_OPENED:
-            self._trouble(path, f"{reply.status}, no way on", attempt, is_honest=True)
-            return LOST_OPENING
-        if reply.status not in (409, 410):
+        is_opening = path == AUTHORIZE and attempt.request_uri is not None and reply.status in _NOT_OPENED
+        if not is_opening and reply.status not in (409, 410):
             return self._never(attempt, f"met {reply.status} at {path}")
-        self._trouble(path, f"{reply.status}, no way on", attempt, is_honest=True)
+        if path not in attempt.troubled:
+            self._trouble(path, f"{reply.status}, no way on", attempt, is_honest=True)
+        if is_opening:
+            return LOST_OPENING
         is_code = path == RESUME and reply.status == 409
         return "begun anew: the answer with the code was lost" if is_code else "begun anew: nothing led on"
 

@@ -6,8 +6,9 @@ import pytest
 from flask import Flask
 
 from benchmarks.chaos import invariants
+from benchmarks.chaos.http1 import Reply
 from benchmarks.chaos.ledger import Attempt, Ledger
-from benchmarks.chaos.person import LOST_OPENING, PAR
+from benchmarks.chaos.person import LOST_OPENING, PAR, RESUME, Person, World
 from benchmarks.chaos.stand_in import StandIn
 from portal import clock, credentials
 from portal.extensions import db
@@ -93,6 +94,18 @@ def test_pushes_are_counted_also_those_that_were_made_again(context: Flask, data
     again = Attempt("2-0", "another", request_uri=URI, troubled=[PAR, "/elsewhere", PAR], end="refused")
     found = judged(database, plain, again)
     assert (found["requests pushed first"], found["pushed once more, as no request_uri came"]) == (1, 2)
+
+
+@pytest.mark.parametrize(("troubled", "noted"), [([], 1), ([RESUME], 0)])
+def test_an_answer_whose_loss_was_seen_is_not_a_second_trouble_of_a_later_moment(
+    database: Database, troubled: list[str], noted: int
+) -> None:
+    ledger, stand_in = Ledger(), StandIn("https://x.test")
+    world = World([], "https://x.test", stand_in, ledger, now=lambda: 60.0)
+    attempt = Attempt("1-0", "somebody", troubled=list(troubled))
+    end = Person(world, "somebody", 1)._dead_end(RESUME, Reply(409, {}, (), ""), attempt)
+    assert end == "begun anew: the answer with the code was lost"
+    assert [trouble.at for trouble in ledger.troubles] == [60.0] * noted
 
 
 def judged(database: Database, *attempts: Attempt) -> dict[str, int]:
