@@ -24,7 +24,8 @@ def opened(invited, url=None):
     "alter",
     [
         lambda link: link[:-2],
-        lambda link: link[:-1] + ("A" if link[-1] != "A" else "B"),
+        # The last letter ends with two bits that say nothing: what is put there differs in the others.
+        lambda link: link[:-1] + ("A" if link[-1] != "A" else "E"),
         lambda link: "x" + link,
         lambda link: "",
         lambda link: "a" * 5000,
