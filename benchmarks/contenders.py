@@ -77,6 +77,10 @@ class Contender(ABC):
         if b'"id_token"' not in answer.body:
             raise Strayed("token: no ID token")
 
+    def use_cores(self, count: int) -> None:
+        """Have a process for each of so many cores, where it can have several; here it cannot."""
+        return
+
     def close(self) -> None:
         """Stop what was started."""
         self.server.stop()

@@ -24,6 +24,8 @@ _FIELD = re.compile(rb'name="(csrf_token|consent_version)" value="([^"]*)"')
 class Portal(Contender):
     """The portal on the database at ``url`` (SQLAlchemy's), with VerifEye at ``verifeye_origin``.
 
+    Without ``workers`` it has as many as its configuration makes of the processors it may use.
+
     With ``asks_verifeye`` links are signed and returns validated by VerifEye, which is what the portal does
     unless it is told otherwise: three calls for each sign-in instead of one.
     """
@@ -34,7 +36,13 @@ class Portal(Contender):
     par = "/oauth2/par"
 
     def __init__(
-        self, url: str, verifeye_origin: str, folder: Path, *, workers: int, store: Program | None = None
+        self,
+        url: str,
+        verifeye_origin: str,
+        folder: Path,
+        *,
+        workers: int | None = None,
+        store: Program | None = None,
     ) -> None:
         self.database = "PostgreSQL" if make_url(url).get_backend_name() == "postgresql" else "SQLite"
         self.store = store
@@ -46,10 +54,10 @@ class Portal(Contender):
             **{
                 name: value
                 for name, value in os.environ.items()
-                if not name.startswith(("PORTAL_", "GUNICORN_"))
+                if not name.startswith(("PORTAL_", "GUNICORN_", "WEB_"))
             },
             **stage.environment(url, self.origin),
-            "WEB_CONCURRENCY": str(workers),
+            **({"WEB_CONCURRENCY": str(workers)} if workers else {}),
             "PORTAL_BIND": f"127.0.0.1:{port}",
         }
         gunicorn = str(Path(sys.executable).parent / "gunicorn")
@@ -93,6 +101,10 @@ class Portal(Contender):
         answer = yield browser.get(f"/v1/openid/verify-result?{verifeye.returned(state, int(person[1]))}")
         answer = yield browser.get(redirected("result", answer))
         return code_in(redirected("continue", answer))
+
+    def use_cores(self, count: int) -> None:
+        """Have a worker for each core."""
+        self.server.add_workers(count)
 
     def close(self) -> None:
         """Stop the server and let go of the database."""

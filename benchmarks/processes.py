@@ -120,6 +120,13 @@ class Program:
         """Return the processes that serve: the children, or the program itself where it has none."""
         return self.processes()[1:] or [self._process.pid]
 
+    def add_workers(self, count: int) -> None:
+        """Have a gunicorn run ``count`` workers where it runs fewer (its signal TTIN, one for each)."""
+        for wanted in range(len(self.workers()) + 1, count + 1):
+            self._process.send_signal(signal.SIGTTIN)
+            while self.runs() and len(self.workers()) < wanted:
+                pause(0.01)
+
     def processor_seconds(self) -> float:
         """Return the processor time used so far by the program, its children, and those that ended."""
         return sum(processor_seconds(pid) for pid in self.processes())

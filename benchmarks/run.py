@@ -94,7 +94,7 @@ class _Suite:
             self._rounds(contenders, asked, self._report.free, min(2, self._given.runs), "free ")
             _place({LOAD_CORE})
         self._report.ceilings = ceilings.of(
-            self._portals, self._folder, workers=self._given.workers,
+            self._portals, self._folder, workers=self._given.workers or 1,
             seconds=self._given.seconds, connections=self._given.connections,
         )  # fmt: skip
         version = self._postgres.version() if self._postgres else self._version
@@ -226,6 +226,8 @@ class _Suite:
         for program in {id(program): program for program in [*programs, self._stand_in]}.values():
             program.move(everywhere)
         _place(everywhere)
+        for contender in contenders:
+            contender.use_cores(len(everywhere))
 
 
 def _is_worth_it(contender: Contender, measure: str) -> bool:
@@ -277,7 +279,10 @@ def _arguments() -> argparse.Namespace:
         "--database", metavar="URL", help="an empty PostgreSQL database for the portal (made and cleared)"
     )
     parser.add_argument(
-        "--workers", type=int, default=2, help="of each server but oidc-provider, which has one process"
+        "--workers",
+        type=int,
+        help="of each server but oidc-provider, which has one process; without, as many "
+        "as each is fastest with on one core, and one for each core where nothing is pinned",
     )
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=2)

@@ -115,10 +115,11 @@ chdir = str(TOP)
 bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8080")
 
 # A call to VerifEye holds a thread for seconds and uses no processor meanwhile; a signature holds a
-# processor for a millisecond. So: a process for each processor, and threads enough to wait in. Two at least,
-# so that one may die, or be replaced, while the other serves.
+# processor for a millisecond. So: a process for each processor, and threads enough to wait in. Two on one
+# processor would push each other out of its cache, and cost a sixth. One that dies is replaced at once, from
+# what is imported already; for another that serves meanwhile, set WEB_CONCURRENCY.
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, min(processors(), 16)))
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(processors(), 16))
 threads = int(os.environ.get("WEB_THREADS") or 16)
 backlog = 1024
 # For clients that reach this server without a proxy. Behind nginx, the example opens a connection for each

@@ -58,6 +58,15 @@ def configuration(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     return runpy.run_path(str(TOP / "config" / "gunicorn.conf.py"))
 
 
+@pytest.mark.parametrize(("seen", "expected"), [(1, 1), (2, 2), (64, 16)])
+def test_there_is_a_process_for_each_processor(
+    monkeypatch: pytest.MonkeyPatch, configuration: dict[str, Any], seen: int, expected: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(seen)))
+    read = runpy.run_path(str(TOP / "config" / "gunicorn.conf.py"))
+    assert read["workers"] == min(expected, read["processors"]())
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
