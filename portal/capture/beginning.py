@@ -1,10 +1,14 @@
 """Beginning a capture: may this person be captured, and if so, where does the link lead."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from portal import credentials, records
 from portal.capture import at_once
 from portal.extensions import db, settings
-from portal.journey import captures
-from portal.journey.errors import OutOfTurn
+from portal.journey import captures, steps
+from portal.journey.errors import JourneyExpired, OutOfTurn
+from portal.journey.steps import Link, Step
 from portal.models import Client, Journey, JourneyPurpose, UserStatus
 from portal.users import enrolments
 from portal.users.enrolments import Standing, Tie
@@ -24,18 +28,41 @@ class NotSetUp(Exception):
         self.reason = reason
 
 
-def begin(journey: Journey, *, consent_version: str) -> str:
+class Arrived(NamedTuple):
+    """Somebody at the start page: the link that brought them, and how the person it is about stands."""
+
+    link: Link
+    person: Standing | None
+
+    @property
+    def journey(self) -> Journey:
+        """The journey of the link."""
+        return self.link.journey
+
+
+def arrived(arguments: Mapping[str, str]) -> Arrived:
+    """Return who is at the start page by the link in ``arguments``; raises as ``steps.read_link``."""
+    journey_id, turn = steps.named_by(arguments, Step.CAPTURE)
+    found = enrolments.of_journey(journey_id)
+    if found is None:
+        raise JourneyExpired
+    journey, person = found
+    return Arrived(Link(journey, turn), person)
+
+
+def begin(arrived: Arrived, *, consent_version: str) -> str:
     """Count a link for the journey, with the consent, and return VerifEye's address for the browser; commits.
 
     The link is made before anything is counted, so that a person loses no attempt to a service that
     is away. Raises :class:`NotSetUp`, ``VerifEyeError`` and :class:`OutOfTurn`.
     """
+    journey = arrived.journey
     configuration = registry.remembered(journey.verification_id)
     if configuration is None:
         raise NotSetUp("configuration_removed")
     if not captures.may_begin(journey):
         raise NotSetUp(LINKS_USED_UP)
-    tie, enrols = tie_for(journey)
+    tie, enrols = tie_for(arrived)
     if not configuration.sign_locally:
         records.let_go()
     state = credentials.random_hex()
@@ -57,14 +84,14 @@ def begin(journey: Journey, *, consent_version: str) -> str:
     return link
 
 
-def tie_for(journey: Journey) -> tuple[Tie, bool]:
+def tie_for(arrived: Arrived) -> tuple[Tie, bool]:
     """Return the enrolment to match, or to make and ``True``, if the client's policy allows it; flushes.
 
     VerifEye enrols whoever comes first under an identifier, so the policy decides here: without a
     confirmed enrolment only ``first-use`` goes on, or ``signed`` where the request that named the person
     was proven, or a journey that an invitation began. Raises :class:`NotSetUp`.
     """
-    person = _person(journey)
+    journey, person = arrived.journey, arrived.person
     if person is None:
         raise NotSetUp("unknown_account")
     if person.status != UserStatus.ACTIVE:
@@ -78,14 +105,10 @@ def tie_for(journey: Journey) -> tuple[Tie, bool]:
     return Tie(prepared.id, prepared.external_id), not enrolments.is_confirmed(prepared)
 
 
-def is_first_time(journey: Journey) -> bool:
+def is_first_time(arrived: Arrived) -> bool:
     """Say whether a capture would make a template; the same for a nobody as for somebody not enrolled."""
-    person = _person(journey)
-    return (person is None or person.confirmed is None) and _may_enrol(journey)
-
-
-def _person(journey: Journey) -> Standing | None:
-    return enrolments.of_person(journey.user_id, journey.verification_id) if journey.user_id else None
+    person = arrived.person
+    return (person is None or person.confirmed is None) and _may_enrol(arrived.journey)
 
 
 def _may_enrol(journey: Journey) -> bool:

@@ -9,7 +9,7 @@ from portal import clock
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.capture import beginning, wording
-from portal.capture.beginning import NotSetUp
+from portal.capture.beginning import Arrived, NotSetUp
 from portal.extensions import db
 from portal.journey import lifecycle, steps
 from portal.journey.steps import Step
@@ -39,18 +39,19 @@ def identify() -> Response | str:
 
 def start() -> Response | str:
     """Say what is about to happen (GET); on the person's word, send them to the camera (POST)."""
-    read = journeys.opened(Step.CAPTURE)
-    journey = read.journey
+    arrived = beginning.arrived(request.args)
+    journey = arrived.journey
+    journeys.require_own(journey)
     if steps.page_of(journey) is not Step.CAPTURE:
         return journeys.to_its_page(journey)
     if request.method != "POST":
-        return _explain(journey)
-    steps.require_turn(read)
+        return _explain(arrived)
+    steps.require_turn(arrived.link)
     if request.form.get("consent_version") != wording.CONSENT_VERSION:
         # The text on the screen is not the one that would be recorded: show it again.
         return journeys.to_its_page(journey)
     try:
-        link = beginning.begin(journey, consent_version=wording.CONSENT_VERSION)
+        link = beginning.begin(arrived, consent_version=wording.CONSENT_VERSION)
     except NotSetUp as why:
         return _refuse(journey, why.reason)
     except VerifEyeError as error:
@@ -85,7 +86,8 @@ def _ask(journey: Journey, *, error: str | None, typed: str = "") -> str:
     )
 
 
-def _explain(journey: Journey) -> str | Response:
+def _explain(arrived: Arrived) -> str | Response:
+    journey = arrived.journey
     configuration = registry.remembered(journey.verification_id)
     if configuration is None:
         return _refuse(journey, "configuration_removed")
@@ -102,7 +104,7 @@ def _explain(journey: Journey) -> str | Response:
         checks=wording.checks(configuration, flow.get("required_verifiers", ())),
         where=wording.where(configuration),
         keeps=wording.KEEPS,
-        first_time=beginning.is_first_time(journey),
+        first_time=beginning.is_first_time(arrived),
         failure=_last_failure(journey),
         attempts_left=journey.attempts_allowed - journey.attempts,
         waiting=journey.state == JourneyState.CAPTURING,

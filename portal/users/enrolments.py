@@ -35,14 +35,13 @@ _USERS = table_of(User)
 _FIND = Prepared(
     select(_T).where(_T.c.user_id == bindparam("user"), _T.c.verification_id == bindparam("verification"))
 )
-_OF_PERSON = Prepared(
-    select(_USERS.c.status, _T.c.id, _T.c.external_id, _T.c.state)
-    .select_from(
-        _USERS.outerjoin(
-            _T, and_(_T.c.user_id == _USERS.c.id, _T.c.verification_id == bindparam("verification"))
-        )
-    )
-    .where(_USERS.c.id == bindparam("user"))
+_JOURNEYS = table_of(Journey)
+_OF_JOURNEY = Prepared(
+    select(_JOURNEYS, _USERS.c.status, _T.c.id, _T.c.external_id, _T.c.state)
+    .select_from(_JOURNEYS)
+    .outerjoin(_USERS, _USERS.c.id == _JOURNEYS.c.user_id)
+    .outerjoin(_T, and_(_T.c.user_id == _USERS.c.id, _T.c.verification_id == _JOURNEYS.c.verification_id))
+    .where(_JOURNEYS.c.id == bindparam("journey"))
 )
 _GET = Prepared(select(_T).where(_T.c.id == bindparam("enrolment")))
 _IS_CONFIRMED = _T.c.state == EnrolmentState.CONFIRMED.value
@@ -84,13 +83,19 @@ def find(user_id: str, verification_id: str) -> Enrolment | None:
     return records.load(Enrolment, _FIND, {"user": user_id, "verification": verification_id})
 
 
-def of_person(user_id: str, verification_id: str) -> Standing | None:
-    """Return how a person stands and what they are enrolled as at the configuration; ``None``: nobody."""
-    row = records.first(_OF_PERSON, {"user": user_id, "verification": verification_id})
-    if row is None:
+def of_journey(journey_id: str) -> tuple[Journey, Standing | None] | None:
+    """Return the journey as it is now, and how the person it is about stands at its configuration.
+
+    The latter is ``None`` where the journey is about nobody; all of it, where there is no such journey.
+    """
+    found = records.load_all([Journey], _OF_JOURNEY, {"journey": journey_id})
+    if found is None:
         return None
-    confirmed = row["state"] == EnrolmentState.CONFIRMED
-    return Standing(row["status"], Tie(row["id"], row["external_id"]) if confirmed else None)
+    journey, status, enrolment_id, external_id, state = found
+    if status is None:
+        return journey, None
+    confirmed = state == EnrolmentState.CONFIRMED
+    return journey, Standing(status, Tie(enrolment_id, external_id) if confirmed else None)
 
 
 def get(enrolment_id: str) -> Enrolment | None:

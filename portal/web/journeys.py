@@ -58,9 +58,14 @@ def opened(step: Step) -> Link:
     Raises the errors of ``steps.read_link`` and ``browser.require_same``.
     """
     read = steps.read_link(request.args, step)
-    errors.note_reference(read.journey.reference)
-    browser.require_same(request, read.journey)
+    require_own(read.journey)
     return read
+
+
+def require_own(journey: Journey) -> None:
+    """Name the journey in the log and on error pages; raise ``WrongBrowser`` in another than its browser."""
+    errors.note_reference(journey.reference)
+    browser.require_same(request, journey)
 
 
 def to_its_page(journey: Journey) -> Response:
