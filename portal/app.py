@@ -57,8 +57,9 @@ def create_app(configured: Settings | None = None, **overrides: Any) -> Flask:
     tracing.init_app(app, configured)
     extensions.init_app(app, configured)
     watch.init_app(app)
-    FormTokens(app)
     web.init_app(app)
+    # After it: looking for a form's token reads the body, which web/intake.py has to see first.
+    FormTokens(app)
     users.init_app(app)
     verifications.init_app(app)
     connections.init_app(app)

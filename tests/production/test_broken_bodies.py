@@ -36,6 +36,8 @@ ADDRESSES = {
     "/v1/openid/revoke": "application/json",
     "/oauth2/par": "application/json",
     "/v1/openid/authorize": "text/html",
+    # A form of the portal's own, whose token is looked for before its view.
+    "/v1/openid/account": "text/html",
 }
 
 
