@@ -34,6 +34,7 @@ PERSON = "okta.person"
 PROFILE = "okta.profile"
 #: Short: while a worker that was killed has its lease, somebody's suspension waits.
 LEASE_SECONDS = 20
+_AGAIN_SECONDS = 2
 
 _log = logging.getLogger(__name__)
 
@@ -74,8 +75,12 @@ def handle_profile(payload: dict[str, Any]) -> str:
         except NotFound:
             return "Okta knows nobody under this id."
     users = _follow_statuses(people, read_at)
-    if people[0].id not in users:
+    if okta_id not in users:
         return "Nobody here has this Okta id any more."
+    if not all(okta_facts.is_newest(person.id, read_at) for person in people):
+        # Another worker read while this one waited: what was read first may give a former login back.
+        outbox.enqueue(PROFILE, payload, delay=_AGAIN_SECONDS)
+        return "Somebody else has read this since then: it is read once more."
     try:
         with db.session.begin_nested():
             return _take_over(people, users, arrived=bool(payload.get("arrived")))

@@ -9,8 +9,8 @@ nobody ever sees a login in two hands, or in the wrong one.
 Nobody is renamed by what is said of somebody else. Where Okta does not know who is in the way, says that they
 have the login still, or where their record has no Okta id, nothing is changed: an operator has to look.
 
-What was under way for somebody under the former login ends: a code that was minted a moment ago says that
-this face belongs to a login that may be another person's by now.
+What was under way for somebody under the former login ends (:func:`portal.users.directory.change`), and a
+reading that is older than what the directory follows renames nobody.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,11 @@ from typing import Any
 from sqlalchemy import select
 
 from portal.extensions import db
-from portal.grants import codes
-from portal.journey import lifecycle
 from portal.models import User, UserStatus
 from portal.okta_api.client import OktaApi
-from portal.okta_api.errors import NotFound
+from portal.okta_api.errors import NotFound, NotPermitted
 from portal.okta_api.reading import OktaUser
-from portal.users import directory, holds
+from portal.users import directory
 from portal.users.directory import UserExists
 
 HOW = "okta"
@@ -48,10 +46,12 @@ class Conflict(Exception):
 def read(api: OktaApi, okta_id: str) -> list[OktaUser]:
     """Return a person as Okta has them now, and after them whoever is in the way of the one before.
 
-    Nothing stays open in the database while Okta is asked. Raises what ``api`` raises, ``NotFound`` only for
-    the person themselves.
+    Nothing stays open in the database while Okta is asked. Raises what ``api`` raises, a refusal only where
+    it is about the person themselves.
     """
     people = [api.user(okta_id)]
+    if people[0].id != okta_id:
+        raise NotFound("Nothing in Okta has such an id.")  # it took the id for somebody's login
     while len(people) < MOST_TOGETHER:
         owner = owner_of(people[-1].login, but=people[-1].id)
         db.session.rollback()
@@ -59,8 +59,8 @@ def read(api: OktaApi, okta_id: str) -> list[OktaUser]:
             break
         try:
             found = api.user(owner)
-        except NotFound:
-            break
+        except (NotFound, NotPermitted):
+            break  # deleted there, or outside of what the credential may see
         if found.id != owner:
             break  # Okta took the id for somebody's login
         people.append(found)
@@ -82,7 +82,7 @@ def rename(user: User, login: str | None, profile: Mapping[str, Any]) -> list[st
     if user.status == UserStatus.ERASED:
         return []
     try:
-        return _change(user, login, profile)
+        return directory.change(user, how=HOW, login=login, **profile)
     except UserExists as error:
         owner = owner_of(login, but=user.okta_id) if login and user.okta_id else None
         raise Conflict(
@@ -119,12 +119,3 @@ def rename_together(renamed: Sequence[tuple[User, str, Mapping[str, Any]]]) -> l
             stepped_aside = True
         waiting = blocked
     return changes[renamed[0][0].id]
-
-
-def _change(user: User, login: str | None, profile: Mapping[str, Any]) -> list[str]:
-    if login is not None and directory.account_key(login) != user.login_key:
-        # Before the record itself: whoever mints a code has the journey, and may still want the person.
-        holds.lock(user)
-        lifecycle.refuse_all_of(user.id, reason="renamed")
-        codes.revoke_all_of(user.id)
-    return directory.change(user, how=HOW, login=login, **profile)

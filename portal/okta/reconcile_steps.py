@@ -216,11 +216,14 @@ def _settle(reading: Reading) -> bool:
     """Bring the record of one member into line; says whether that could be done as a whole.
 
     Where the login is in somebody else's record, everything but the login and the names counts all the same,
-    and Okta is asked about both of them anew (:mod:`portal.okta.logins`): a reading may be an hour old.
+    and Okta is asked about both of them anew (:mod:`portal.okta.logins`): a reading may be an hour old. Of
+    whom a message of the outbox has read since then, login and names stay as that found them.
     """
+    okta_facts.lock(reading.okta_id)
+    profile = reading.profile if okta_facts.is_newest(reading.okta_id, reading.read_at) else None
     try:
         with db.session.begin_nested():
-            events_people.settle(reading.okta_id, reading.profile, login=reading.login)
+            events_people.settle(reading.okta_id, profile, login=reading.login)
     except Conflict as conflict:
         with suppress(Conflict), db.session.begin_nested():
             events_people.settle(reading.okta_id, login=reading.login)

@@ -8,6 +8,7 @@ from portal import clock, credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db, table_of
+from portal.grants import codes
 from portal.journey import lifecycle
 from portal.models import User, UserStatus
 from portal.statements import Prepared
@@ -127,6 +128,9 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
 
     ``None`` removes a detail; what is not given stays. Returns the names of what is different now. Raises
     :class:`UserExists` or ``ValueError``.
+
+    What was under way for somebody under a former login ends, whoever says so: a code that was minted a
+    moment ago says that this face belongs to a login that may be another person's by now.
     """
     assert user.status != UserStatus.ERASED
     kept = details.cleaned(given)
@@ -137,6 +141,11 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
     if not changed:
         return []
     _require_free(kept.get("login"), kept.get("okta_id"), but=user.id)
+    if "login" in changed and account_key(kept["login"]) != user.login_key:
+        # Before the record itself: whoever mints a code has the journey, and may still want the person.
+        holds.lock(user)
+        lifecycle.refuse_all_of(user.id, reason="renamed")
+        codes.revoke_all_of(user.id)
     if "okta_id" in changed:
         news.registration_may_differ(user.id)  # under the former id it belongs to nobody from now on
     _keep(user, {name: kept[name] for name in changed})

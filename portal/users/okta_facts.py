@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.extensions import db
+from portal.extensions import db, rows_touched
 from portal.models import HoldReason, OktaFact, User, UserStatus
 from portal.users import holds
 
@@ -27,7 +27,8 @@ class Kind(StrEnum):
     """A subject on which Okta has a last word.
 
     ``MEMBER``: of the group that the factor is for. ``PROFILE``: it changed, whatever it holds now.
-    ``PERSON`` says nothing: whoever follows facts of a person, or adds the person, locks this row first.
+    ``PERSON`` says nothing: whoever follows facts of a person, or adds the person, locks this row first. It
+    was published when the person was last read from Okta, by our clock.
     """
 
     SUSPENDED = "suspended"
@@ -116,9 +117,24 @@ def lock(okta_id: str) -> None:
     statement: Any = _insert().values(row | {"applied": True, "login": None})
     db.session.execute(
         statement.on_conflict_do_update(
-            index_elements=["okta_id", "kind"], set_={"published": statement.excluded.published}
+            index_elements=["okta_id", "kind"], set_={"published": OktaFact.published}
         )
     )
+
+
+def is_newest(okta_id: str, read_at: datetime) -> bool:
+    """Note that a person, locked, was read from Okta at ``read_at``; ``False`` if somebody has read later.
+
+    What an older reading says of the login and the names was true once: whoever follows it now would give
+    somebody a login back that may be another's.
+    """
+    noted = db.session.execute(
+        update(OktaFact)
+        .where(OktaFact.okta_id == okta_id, OktaFact.kind == Kind.PERSON.value, OktaFact.published <= read_at)
+        .values(published=read_at)
+        .execution_options(synchronize_session=False)
+    )
+    return rows_touched(noted) == 1
 
 
 def of(okta_id: str) -> list[OktaFact]:

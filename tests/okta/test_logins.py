@@ -9,6 +9,8 @@ from portal.extensions import db
 from portal.grants import codes
 from portal.models import AuditEvent, HoldReason, Journey, OktaFact, OutboxMessage, User
 from portal.okta import events_people, logins, reconcile
+from portal.okta_api.client import OktaApi
+from portal.okta_api.errors import NotFound, NotPermitted
 from portal.users import holds
 from tests.okta import telling
 from tests.okta.registration_scenes import connect
@@ -249,3 +251,70 @@ def test_a_ring_longer_than_anybody_makes_is_left_to_an_operator(okta, people, m
     moves(okta, a="b", b="c", c="d", d="a")
     reconciled()
     assert here() == {name: name for name in NAMES}
+
+
+@pytest.mark.parametrize("to", ["new", "b"])
+def test_a_worker_that_waited_gives_no_former_login_back(okta, people, monkeypatch, clock, to):
+    """Okta renames somebody again while a worker has an answer in its hands that it did not follow yet."""
+    reading = logins.read
+
+    def slow(api, okta_id):
+        found_then = reading(api, okta_id)
+        monkeypatch.setattr(logins, "read", reading)
+        clock.advance(1)
+        moves(okta, a=to, b="a")
+        events_people.handle_profile({"okta_id": "00ua", "arrived": False})
+        db.session.commit()
+        if to == "new":
+            events_people.handle_profile({"okta_id": "00ub", "arrived": False})
+            db.session.commit()
+        return found_then
+
+    moves(okta, a="b", b="a") if to == "new" else moves(okta, a="middle")
+    monkeypatch.setattr(logins, "read", slow)
+    events_people.handle_profile({"okta_id": "00ua", "arrived": False})
+    db.session.commit()
+    assert here() == {"a": to, "b": "a", "c": "c", "d": "d"}
+    clock.advance(10)
+    telling.work()
+    assert here() == {"a": to, "b": "a", "c": "c", "d": "d"}
+    assert states() == {"done"}
+
+
+def test_a_reconciliation_gives_no_former_login_back(okta, people, client, clock):
+    """What it read of the members is old when it comes to them; an event was followed in between."""
+    telling.listen()
+    moves(okta, a="middle")
+    clock.advance(7200)
+    token = reconcile.begin()
+    db.session.commit()
+    for run in reconcile.steps(token):
+        db.session.commit()
+        if run.phase == "plan":
+            clock.advance(1)
+            moves(okta, a="new")
+            hooked(client, "a")
+            assert here()["a"] == "new"
+    telling.work()
+    assert here() == {"a": "new", "b": "b", "c": "c", "d": "d"}
+    assert reconciled()["counts"].get("renamed", 0) == 0
+
+
+@only_sqlite
+@pytest.mark.parametrize("hidden", [NotPermitted, NotFound])
+def test_whoever_the_credential_may_not_see_keeps_nobody_elses_status_back(okta, people, monkeypatch, hidden):
+    moves(okta, a="b")
+    okta.users["00ua"]["status"] = "SUSPENDED"
+    asked = OktaApi.user
+
+    def user(self, okta_id):
+        if okta_id == "00ub":
+            raise hidden("No.")
+        return asked(self, okta_id)
+
+    monkeypatch.setattr(OktaApi, "user", user)
+    events_people.handle_profile({"okta_id": "00ua", "arrived": False})
+    db.session.commit()
+    assert here() == {name: name for name in NAMES}
+    assert holds.reasons(people["a"]) == [HoldReason.OKTA_SUSPENDED]
+    assert conflicts()

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select
 
 from portal.extensions import db
-from portal.models import AuditEvent, User, UserStatus
+from portal.grants import codes
+from portal.models import AuditEvent, Journey, User, UserStatus
 from portal.users import directory, holds
 from tests.support import factories
 
@@ -162,3 +163,31 @@ def test_a_person_is_shown_the_name_they_gave_and_never_another_one(amara):
 def test_what_no_column_can_hold_is_refused_before_the_database_does(context, details):
     with pytest.raises(ValueError, match="characters"):
         directory.add(**{"login": "amara@acme.example", "how": "test"} | details)
+
+
+@pytest.mark.parametrize(
+    ("login", "ends"), [("amara@acme.example", True), ("AMARA.OKAFOR@acme.example", False)], ids=str
+)
+def test_what_is_under_way_under_a_former_login_ends(amara, login, ends):
+    """A code says that a face is a login's: that login may be somebody else's once it is redeemed."""
+    issued = factories.journey(person=amara)
+    code = codes.mint(
+        journey_id=issued.id, client_id=issued.client_id, user_id=amara.id,
+        redirect_uri=factories.RP_REDIRECT_URI, scope="openid", code_challenge="c" * 43,
+        id_token_claims={"sub": amara.id, "preferred_username": amara.login},
+        userinfo_claims={"sub": amara.id}, confirms_enrolment=None, lifetime=60,
+    )  # fmt: skip
+    db.session.commit()
+    assert "login" in directory.change(amara, how="test", login=login)
+    db.session.commit()
+    assert (codes.find(code).revoked_at is not None) is ends
+    assert (db.session.get_one(Journey, issued.id).refusal == "renamed") is ends
+
+
+def test_a_login_that_is_refused_ends_nothing(amara):
+    factories.user("taken@acme.example")
+    journey = factories.journey(person=amara)
+    with pytest.raises(directory.UserExists):
+        directory.change(amara, how="test", login="taken@acme.example")
+    db.session.commit()
+    assert db.session.get_one(Journey, journey.id).refusal is None
