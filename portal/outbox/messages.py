@@ -24,6 +24,19 @@ DATABASE_AWAY = (
 )
 NO_DATABASE = "The database could not do it."
 
+
+def told_by_the_driver(error: Exception) -> tuple[str, str]:
+    """Return what the driver says of a database that is away, and the name that it has for its kind.
+
+    Its own words: SQLAlchemy's would carry the statement's parameters into the log, and its name is one for
+    a full disk, a deadlock and a server that is away. Of any other error the kind alone: a key that is there
+    already is quoted.
+    """
+    said = getattr(error, "orig", None) or error
+    kind = type(said).__name__
+    return (str(said) or kind if isinstance(error, DATABASE_AWAY) and said is not error else kind), kind
+
+
 _NAME = "portal.outbox"
 
 

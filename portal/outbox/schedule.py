@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from portal import clock
 from portal.extensions import db, rows_touched
 from portal.models import ScheduledJob
-from portal.outbox.messages import DATABASE_AWAY, NO_DATABASE, OutboxFailure
+from portal.outbox.messages import DATABASE_AWAY, NO_DATABASE, OutboxFailure, told_by_the_driver
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +139,8 @@ def _run(name: str, entry: Entry, due_at: datetime | None, stop: Stop = _never) 
     except DATABASE_AWAY as away:
         db.session.rollback()
         error, due = NO_DATABASE, clock.after(min(entry.seconds, WITHOUT_DATABASE_SECONDS))
-        _log.error("scheduled job has no database", extra={"job": name, "kind": type(away).__name__})
+        why, kind = told_by_the_driver(away)
+        _log.error("scheduled job has no database: %s", why, extra={"job": name, "kind": kind})
     except Exception as unexpected:
         db.session.rollback()
         error = f"Unexpected {type(unexpected).__name__}."

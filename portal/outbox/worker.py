@@ -18,7 +18,14 @@ from portal import clock, credentials, metrics, spans
 from portal.extensions import db, settings
 from portal.outbox import claims, schedule
 from portal.outbox.claims import Claim
-from portal.outbox.messages import DATABASE_AWAY, NO_DATABASE, Entry, OutboxFailure, handlers
+from portal.outbox.messages import (
+    DATABASE_AWAY,
+    NO_DATABASE,
+    Entry,
+    OutboxFailure,
+    handlers,
+    told_by_the_driver,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +70,8 @@ def run_until(stop: Callable[[], bool], rests: "Rests") -> None:
             pause = 0 if worked else _PAUSE_SECONDS
         except SQLAlchemyError as error:
             db.session.rollback()
-            _log.error("outbox worker has no database", extra={"kind": type(error).__name__})
+            why, kind = told_by_the_driver(error)
+            _log.error("outbox worker has no database: %s", why, extra={"kind": kind})
             pause = _PAUSE_WITHOUT_DATABASE
         finally:
             db.session.remove()
@@ -183,8 +191,9 @@ class Worker:
             self._failed(claim, failure)
         except DATABASE_AWAY as error:
             db.session.rollback()
-            details = {"topic": claim.topic, "message_id": claim.id, "kind": type(error).__name__}
-            _log.error("outbox handler has no database", extra=details)
+            why, kind = told_by_the_driver(error)
+            details = {"topic": claim.topic, "message_id": claim.id, "kind": kind}
+            _log.error("outbox handler has no database: %s", why, extra=details)
             # The attempt counts: a statement that is always too slow would never be given up.
             self._failed(claim, OutboxFailure(NO_DATABASE))
         except Exception as error:

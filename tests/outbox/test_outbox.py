@@ -1,13 +1,15 @@
 """Side effects that survive a crash: leased, tried again with growing pauses, and in the end set aside."""
 
 import pytest
+from sqlalchemy import exc as database
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal import clock as portal_clock
 from portal.extensions import db
 from portal.models import OutboxMessage
 from portal.outbox import OutboxFailure, claims, enqueue, handles, run_due, worker
+from portal.outbox.messages import told_by_the_driver
 
 TOPIC = "tests.topic"
 
@@ -303,3 +305,41 @@ def test_a_loop_survives_a_server_that_ends_its_session(app, outbox, clock):
     worker.run_until(lambda: bool(outbox.given), worker.Rests())
     assert len(ended) == 2
     assert the_message().state == "done"
+
+
+class DeadlockDetected(Exception):
+    """As the driver names it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OperationalError("UPDATE x", {"p": "Amara"}, DeadlockDetected("deadlock detected")),
+            "deadlock detected",
+        ),
+        (
+            IntegrityError("INSERT x", {"p": "Amara"}, DeadlockDetected("Key (login)=(Amara)")),
+            "DeadlockDetected",
+        ),
+        (database.TimeoutError("QueuePool limit"), "TimeoutError"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_log_says_what_the_database_could_not_do_and_names_nobody(error, words):
+    why, kind = told_by_the_driver(error)
+    assert why == words
+    assert "Amara" not in why
+    assert kind in ("DeadlockDetected", "TimeoutError")
+
+
+def test_a_deadlock_of_a_handler_is_found_in_the_log(outbox, caplog):
+    outbox.fails = OperationalError("UPDATE x", {"p": "Amara"}, DeadlockDetected("deadlock detected"))
+    put()
+    run_due()
+    (line,) = [record for record in caplog.records if "no database" in record.message]
+    assert (line.kind, line.message) == (
+        "DeadlockDetected",
+        "outbox handler has no database: deadlock detected",
+    )
+    assert the_message().state == "waiting"
