@@ -118,9 +118,7 @@ def settle(okta_id: str, profile: Mapping[str, Any] | None = None, *, login: str
 
 def _follow_statuses(people: list[OktaUser], read_at: datetime) -> dict[str, User]:
     """Follow what Okta says of the status of people, and return the records of those who are here, locked."""
-    # In one order everywhere, so that two workers never wait for each other.
-    for okta_id in sorted(person.id for person in people):
-        okta_facts.lock(okta_id)
+    okta_facts.lock_all(person.id for person in people)
     okta_facts.remember_all(fact for person in people for fact in events_profile.facts_of(person, read_at))
     users = {person.id: user for person in people if (user := _of(person.id)) is not None}
     for user in users.values():

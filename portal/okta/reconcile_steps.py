@@ -163,8 +163,9 @@ def do_apply(run: Run, patience: float) -> None:
         move(run.token, phase="leave", after="")
         return
     found = reconcile_plan.examine(readings)
-    okta_facts.remember_all(fact for reading in readings for fact in reading.facts)
     to_settle = found.to_settle()
+    okta_facts.lock_all(to_settle)
+    okta_facts.remember_all(fact for reading in readings for fact in reading.facts)
     conflicts = [each.okta_id for each in readings if each.okta_id in to_settle and not _settle(each)]
     _note_followed(readings, found)
     _note_drift(readings, found)
@@ -181,6 +182,7 @@ def do_leave(run: Run, patience: float) -> None:
         _end(run, run.report)
         return
     published = run.started_at - CLOCKS_DIFFER
+    okta_facts.lock_all(gone)
     okta_facts.remember_all(Fact(okta_id, Kind.MEMBER, False, published) for okta_id in gone)
     for okta_id in gone:
         events_people.settle(okta_id)
@@ -219,7 +221,6 @@ def _settle(reading: Reading) -> bool:
     and Okta is asked about both of them anew (:mod:`portal.okta.logins`): a reading may be an hour old. Of
     whom a message of the outbox has read since then, login and names stay as that found them.
     """
-    okta_facts.lock(reading.okta_id)
     profile = reading.profile if okta_facts.is_newest(reading.okta_id, reading.read_at) else None
     try:
         with db.session.begin_nested():

@@ -11,7 +11,7 @@ from portal.models import AuditEvent, HoldReason, Journey, OktaFact, OutboxMessa
 from portal.okta import events_people, logins, reconcile
 from portal.okta_api.client import OktaApi
 from portal.okta_api.errors import NotFound, NotPermitted
-from portal.users import holds
+from portal.users import holds, okta_facts
 from tests.okta import telling
 from tests.okta.registration_scenes import connect
 from tests.okta.telling import event
@@ -318,3 +318,20 @@ def test_whoever_the_credential_may_not_see_keeps_nobody_elses_status_back(okta,
     assert here() == {name: name for name in NAMES}
     assert holds.reasons(people["a"]) == [HoldReason.OKTA_SUSPENDED]
     assert conflicts()
+
+
+@only_sqlite
+def test_people_are_locked_before_anything_is_remembered_and_in_one_order(okta, people, monkeypatch):
+    """Or a reconciliation and a message about one of its people would each wait for what the other has."""
+    done = []
+    lock, remember_all = okta_facts.lock, okta_facts.remember_all
+    monkeypatch.setattr(okta_facts, "lock", lambda okta_id: (done.append(okta_id), lock(okta_id)))
+    monkeypatch.setattr(okta_facts, "remember_all", lambda facts: (done.append("facts"), remember_all(facts)))
+    moves(okta, c="new", a="b", b="a")
+    okta.members[GROUP] = ["00uc", "00ub", "00ua"]  # d leaves
+    reconciled()
+    assert here() == {"a": "b", "b": "a", "c": "new", "d": "d"}
+    told = " ".join(done)
+    assert told.startswith("00ua 00ub 00uc facts "), "members"
+    assert " 00ud facts " in told, "who left"
+    assert " 00ua 00ub facts" in told, "the message about both"
