@@ -85,6 +85,7 @@ def change(person: str, login: str | None, as_json: bool, **given: Any) -> None:
     """Change details of PERSON; what is not given stays, and an empty value removes (--middle-name "").
 
     Faces stay as they are. So say who it is with care: whoever has the face has the account that you name.
+    With another login, what the person is in the middle of is refused, and codes and tokens are revoked.
     """
     user = living(person)
     try:
