@@ -202,8 +202,9 @@ class Person:
         who got it cannot be known. Likewise where the answer with the cookie was lost that opened a pushed
         request: it is opened once, and only that browser may load it again. A proxy may have met the loss
         and asked another node without the browser's knowing, so it counts as a trouble of this moment. A
-        loss that the browser saw is noted already; whoever waited before loading the page again may learn
-        what it meant long after the fault.
+        loss of either that the browser saw is noted already; whoever waited before loading the page again
+        may learn what it meant long after the fault. Anything else that leads nowhere is a trouble of its
+        own, whatever the step had met before: no loss explains it.
         """
         if attempt.redeemed:
             return "signed in"
@@ -212,11 +213,11 @@ class Person:
         is_opening = path == AUTHORIZE and attempt.request_uri is not None and reply.status in _NOT_OPENED
         if not is_opening and reply.status not in (409, 410):
             return self._never(attempt, f"met {reply.status} at {path}")
-        if path not in attempt.troubled:
+        is_code = path == RESUME and reply.status == 409
+        if path not in attempt.troubled or not (is_opening or is_code):
             self._trouble(path, f"{reply.status}, no way on", attempt, is_honest=True)
         if is_opening:
             return LOST_OPENING
-        is_code = path == RESUME and reply.status == 409
         return "begun anew: the answer with the code was lost" if is_code else "begun anew: nothing led on"
 
     async def _open_twice(self, target: str, attempt: Attempt) -> None:

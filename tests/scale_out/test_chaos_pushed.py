@@ -8,7 +8,7 @@ from flask import Flask
 from benchmarks.chaos import invariants
 from benchmarks.chaos.http1 import Reply
 from benchmarks.chaos.ledger import Attempt, Ledger
-from benchmarks.chaos.person import LOST_OPENING, PAR, RESUME, Person, World
+from benchmarks.chaos.person import AUTHORIZE, LOST_OPENING, PAR, RESULT, RESUME, Person, World
 from benchmarks.chaos.stand_in import StandIn
 from portal import clock, credentials
 from portal.extensions import db
@@ -96,15 +96,31 @@ def test_pushes_are_counted_also_those_that_were_made_again(context: Flask, data
     assert (found["requests pushed first"], found["pushed once more, as no request_uri came"]) == (1, 2)
 
 
-@pytest.mark.parametrize(("troubled", "noted"), [([], 1), ([RESUME], 0)])
-def test_an_answer_whose_loss_was_seen_is_not_a_second_trouble_of_a_later_moment(
-    database: Database, troubled: list[str], noted: int
+LOST_CODE = "begun anew: the answer with the code was lost"
+NOTHING = "begun anew: nothing led on"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "troubled", "end", "noted"),
+    [
+        (RESUME, 409, [], LOST_CODE, 1),
+        (RESUME, 409, [RESULT], LOST_CODE, 1),
+        (RESUME, 409, [RESUME], LOST_CODE, 0),
+        (AUTHORIZE, 403, [], LOST_OPENING, 1),
+        (AUTHORIZE, 403, [AUTHORIZE], LOST_OPENING, 0),
+        # Nothing was lost here that is given once, however long ago the step had another trouble.
+        (RESULT, 409, [RESULT], NOTHING, 1),
+        (RESULT, 410, [RESULT], NOTHING, 1),
+        (RESUME, 410, [RESUME], NOTHING, 1),
+    ],
+)
+def test_only_a_loss_that_was_seen_is_not_a_second_trouble_of_a_later_moment(
+    database: Database, path: str, status: int, troubled: list[str], end: str, noted: int
 ) -> None:
     ledger, stand_in = Ledger(), StandIn("https://x.test")
     world = World([], "https://x.test", stand_in, ledger, now=lambda: 60.0)
-    attempt = Attempt("1-0", "somebody", troubled=list(troubled))
-    end = Person(world, "somebody", 1)._dead_end(RESUME, Reply(409, {}, (), ""), attempt)
-    assert end == "begun anew: the answer with the code was lost"
+    attempt = Attempt("1-0", "somebody", request_uri=URI, troubled=list(troubled))
+    assert Person(world, "somebody", 1)._dead_end(path, Reply(status, {}, (), ""), attempt) == end
     assert [trouble.at for trouble in ledger.troubles] == [60.0] * noted
 
 
