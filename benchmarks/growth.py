@@ -336,7 +336,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(_STEPS), help="some of fill,measure,plans,audit,prune")
     parser.add_argument("--seal", type=int, default=5_000_000, help="audit rows to seal and verify")
     parser.add_argument("--port", type=int, default=18180)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
