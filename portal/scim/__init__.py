@@ -4,7 +4,8 @@
 ``people`` and ``groups`` are what happens; ``person`` shows a record of the directory as SCIM does,
 ``members`` keeps who is in which group, and ``group_patch`` changes it a row at a time. ``listing`` filters,
 sorts and turns pages, with ``filters`` for what the database can answer. scim2-models reads, judges and
-writes the documents. Everything that goes wrong is answered as a SCIM error by ``errors``.
+writes the documents; ``amounts`` limits what comes of one person. Everything that goes wrong is answered
+as a SCIM error by ``errors``.
 """
 
 from importlib import import_module

@@ -15,7 +15,7 @@ from typing import Any
 from scim2_models import Context, InvalidPathException, InvalidValueException, PatchOperation, Path
 from scim2_models.path import CompareOperator, Comparison, LogicalExpr, LogicalOperator
 
-from portal.scim import schemas
+from portal.scim import amounts, schemas
 
 _MOST_OPERATIONS = 1000
 _Op: Any = PatchOperation.Op
@@ -29,6 +29,8 @@ def read(patch: Any, model: Any, document: dict[str, Any]) -> Any:
     given = next((value for name, value in document.items() if name.lower() == "operations"), None)
     if isinstance(given, list) and len(given) > _MOST_OPERATIONS:
         raise InvalidValueException(detail=f"A PATCH has at most {_MOST_OPERATIONS} operations.")
+    if model is schemas.FullUser and isinstance(given, list):
+        amounts.require_few_in([_lower(operation) for operation in given if isinstance(operation, dict)])
     operations = patch.model_validate(
         document, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=schemas.POLICY
     )
@@ -41,8 +43,10 @@ def read(patch: Any, model: Any, document: dict[str, Any]) -> Any:
 def apply(patch: Any, user: Any) -> None:
     """Apply a PATCH that :func:`read` returned to the SCIM user ``user``; raises scim2-models' exceptions.
 
+    ``TooManyException`` is one of them: operations times entries would take too long.
     Where it raises, some of the operations may have been applied to ``user``, which is then of no use.
     """
+    amounts.require_quick(patch.operations, user)
     for describes, some in groupby(patch.operations, key=_describes_an_entry):
         part = patch.model_copy(update={"operations": list(some)})
         part.patch(user, schemas.DESCRIBING if describes else schemas.POLICY)
@@ -65,6 +69,10 @@ def _describes_an_entry(operation: Any) -> bool:
         and term.attr_path.attr.lower() in _KINDS
         for term in terms
     )
+
+
+def _lower(operation: dict[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in operation.items()}
 
 
 def _require_known(path: Any) -> None:

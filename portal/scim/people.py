@@ -15,7 +15,7 @@ from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db
 from portal.models import HoldReason, ScimUser, User, UserStatus
-from portal.scim import members, paths, person
+from portal.scim import amounts, members, paths, person
 from portal.scim.errors import Taken
 from portal.users import details, directory, holds, invitations, okta_facts
 
@@ -110,8 +110,9 @@ def replace(user: User, shown: Any, *, unsaid: bool | None = None) -> None:
 def patch(user: User, operations: Any) -> None:
     """Apply a PATCH to a person, locked; raises what scim2-models raises, and what :func:`replace` does."""
     shown = person.one(user)
-    active = shown.active
+    active, before = shown.active, amounts.of(shown)
     paths.apply(operations, shown)
+    amounts.require_few(shown, before)
     unsaid = shown.active is None
     if shown.active == active:
         shown.active = None

@@ -9,7 +9,7 @@ from scim2_models import Context, PatchOp
 
 from portal.extensions import db
 from portal.models import User
-from portal.scim import answers, entrance, filters, listing, paths, people, person, schemas
+from portal.scim import amounts, answers, entrance, filters, listing, paths, people, person, schemas
 
 _Patch: Any = PatchOp[schemas.FullUser]
 
@@ -46,6 +46,7 @@ class Users(MethodView):
         shown = schemas.FullUser.model_validate(
             entrance.body(), scim_ctx=Context.RESOURCE_CREATION_REQUEST, scim_policy=schemas.POLICY
         )
+        amounts.require_few(shown)
         user = people.create(shown)
         made = person.one(user)
         db.session.commit()
@@ -74,6 +75,7 @@ class OneUser(MethodView):
         shown = schemas.FullUser.model_validate(
             entrance.body(), scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST, scim_policy=schemas.POLICY
         )
+        amounts.require_few(shown)
         user = people.lock(user_id, shown.external_id)
         answers.require_match(person.one(user).meta.version)
         people.replace(user, shown)
