@@ -35,6 +35,8 @@ PROFILE = "okta.profile"
 #: Short: while a worker that was killed has its lease, somebody's suspension waits.
 LEASE_SECONDS = 20
 _AGAIN_SECONDS = 2
+#: For Okta to be asked about somebody who is in the way, before that is a dead letter.
+_REREAD_SECONDS = 60
 
 _log = logging.getLogger(__name__)
 
@@ -198,7 +200,8 @@ def _stands_in_the_way(topic: str, payload: dict[str, Any], conflict: Conflict) 
     """Note a conflict in the audit log; what comes again and still stands so is a dead letter.
 
     What fails leaves nothing behind in the database, so the note is made now and the failure is the next
-    message's. A reconciliation reports by itself what stays in the way.
+    message's, a minute later where Okta is asked about whoever is in the way first. A
+    reconciliation reports by itself what stays in the way.
     """
     if payload.get("reported"):
         return conflict.sentence
@@ -206,5 +209,10 @@ def _stands_in_the_way(topic: str, payload: dict[str, Any], conflict: Conflict) 
         raise OutboxFailure(conflict.sentence, final=True)
     user = _of(str(payload["okta_id"]))
     record(Event.OKTA_CONFLICT, user_id=user.id if user else None, topic=topic)
-    outbox.enqueue(topic, payload | {"noted": True})
+    delay = 0
+    if topic == PERSON and conflict.reread and registry.current() is not None:
+        # Whoever is in the way may have another login in Okta, and the event that said so was lost.
+        outbox.enqueue(PROFILE, {"okta_id": conflict.reread, "arrived": False, "reported": True})
+        delay = _REREAD_SECONDS
+    outbox.enqueue(topic, payload | {"noted": True}, delay=delay)
     return conflict.sentence

@@ -128,10 +128,12 @@ def test_a_suspension_finds_somebody_who_is_known_by_the_login_only(context):
 
 
 @only_sqlite
-def test_a_login_of_somebody_with_another_okta_id_is_a_dead_letter_with_a_way_out(context):
+def test_a_login_of_somebody_with_another_okta_id_is_a_dead_letter_with_a_way_out(context, clock):
     telling.connect()
     other = factories.user(LOGIN, okta_id="00uANOTHER")
     told(joins(ID, login=LOGIN), joins("00uFINE", login="fine@acme.example"))
+    clock.advance(60)
+    telling.work()
     assert person() is None
     assert other.okta_id == "00uANOTHER"
     dead = db.session.scalars(select(OutboxMessage).where(OutboxMessage.state == "dead")).all()

@@ -78,6 +78,14 @@ def hooked(client, *names):
         telling.work()
 
 
+def arrives(client):
+    """Tell by the hook of a newcomer in the group, with the login that a had."""
+    group = [telling.group_target(GROUP)]
+    added = event("group.user_membership.add", "00ue", login="a@acme.example", groups=group)
+    assert telling.tell(client, added).status_code < 300
+    telling.work()
+
+
 def states():
     of_okta = OutboxMessage.topic.startswith("okta.")
     return set(db.session.scalars(select(OutboxMessage.state).where(of_okta)))
@@ -204,6 +212,48 @@ def test_a_new_person_gets_the_login_of_somebody_who_was_renamed(okta, people):
     reconciled()
     assert here() == {"a": "new", "b": "b", "c": "c", "d": "d", "e": "a"}
     assert states() == {"done"}
+
+
+@pytest.mark.parametrize("news_first", [False, True])
+def test_a_newcomer_gets_the_login_of_somebody_whose_renaming_nobody_told_of(
+    okta, people, client, clock, news_first
+):
+    """The hook lost the event of the renaming: what Okta says of whoever is in the way tells of it."""
+    telling.listen()
+    clock.advance(60)  # since the reconciliation that brought them
+    moves(okta, a="new")
+    okta.person("00ue", "a@acme.example", email="a@acme.example")
+    okta.members[GROUP].append("00ue")
+    if news_first:
+        hooked(client, "a")
+    arrives(client)
+    for _ in range(10):
+        clock.advance(30)
+        telling.work()
+    assert here() == {"a": "new", "b": "b", "c": "c", "d": "d", "e": "a"}
+    assert {name: found(name).id for name in NAMES} == people
+    assert states() == {"done"}
+    assert conflicts() is not news_first
+
+
+@pytest.mark.parametrize("why", ["has it still", "deleted", "Okta is away"])
+def test_a_newcomer_whose_login_stays_another_s_is_one_dead_letter(okta, people, client, clock, why):
+    telling.listen()
+    clock.advance(60)  # since the reconciliation that brought them
+    okta.person("00ue", "a@acme.example", email="a@acme.example")
+    if why == "deleted":
+        del okta.users["00ua"]
+    elif why == "Okta is away":
+        okta.down = True
+    arrives(client)
+    assert "dead" not in states()
+    for _ in range(10):
+        clock.advance(30)
+        telling.work()
+    (dead,) = db.session.scalars(select(OutboxMessage).where(OutboxMessage.state == "dead"))
+    assert (dead.topic, "flask user change" in dead.last_error) == (events_people.PERSON, True)
+    assert here() == {name: name for name in NAMES}
+    assert conflicts()
 
 
 @pytest.mark.parametrize("how", ["hook", "reconciliation"])
