@@ -25,7 +25,8 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionInTime
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -37,6 +38,8 @@ from portal.statements import begin_if_idle, only_reads
 
 log = logging.getLogger(__name__)
 
+#: The database is away, full or too slow: ours to mend, worth trying again, and no program is wrong.
+DATABASE_AWAY = (OperationalError, InterfaceError, DisconnectionError, NoConnectionInTime)
 
 #: Seconds after which a write is given up that others keep from beginning.
 _SQLITE_PATIENCE = 15

@@ -40,8 +40,11 @@ class Arrived(NamedTuple):
         return self.link.journey
 
 
-def arrived(arguments: Mapping[str, str]) -> Arrived:
-    """Return who is at the start page by the link in ``arguments``; raises as ``steps.read_link``."""
+def who_arrived(arguments: Mapping[str, str]) -> Arrived:
+    """Return who is at the start page by the link in ``arguments``; raises as ``steps.read_link``.
+
+    Whether this browser may go on with it, the caller asks.
+    """
     journey_id, turn = steps.named_by(arguments, Step.CAPTURE)
     found = enrolments.of_journey(journey_id)
     if found is None:

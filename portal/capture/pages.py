@@ -39,7 +39,7 @@ def identify() -> Response | str:
 
 def start() -> Response | str:
     """Say what is about to happen (GET); on the person's word, send them to the camera (POST)."""
-    arrived = beginning.arrived(request.args)
+    arrived = beginning.who_arrived(request.args)
     journey = arrived.journey
     journeys.require_own(journey)
     if steps.page_of(journey) is not Step.CAPTURE:

@@ -5,23 +5,15 @@ from typing import Any, NamedTuple
 
 from flask import Flask, current_app
 from sqlalchemy import String, cast, delete, insert, or_, update
-from sqlalchemy import exc as database
 
 from portal import clock, credentials
-from portal.extensions import db
+from portal.extensions import DATABASE_AWAY, db
 from portal.models import OutboxMessage
 from portal.models.outbox import DEAD, WAITING
 
 #: Takes the payload, does the work, returns a receipt (or ``None``); raises :class:`OutboxFailure`.
 Handler = Callable[[dict[str, Any]], str | None]
 
-#: The database is away, full or too slow: what was tried in vain is no worse for it, and no program is wrong.
-DATABASE_AWAY = (
-    database.OperationalError,
-    database.InterfaceError,
-    database.DisconnectionError,
-    database.TimeoutError,
-)
 NO_DATABASE = "The database could not do it."
 
 

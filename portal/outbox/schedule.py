@@ -16,9 +16,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal import clock
-from portal.extensions import db, rows_touched
+from portal.extensions import DATABASE_AWAY, db, rows_touched
 from portal.models import ScheduledJob
-from portal.outbox.messages import DATABASE_AWAY, NO_DATABASE, OutboxFailure, told_by_the_driver
+from portal.outbox.messages import NO_DATABASE, OutboxFailure, told_by_the_driver
 
 _log = logging.getLogger(__name__)
 

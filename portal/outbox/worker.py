@@ -15,11 +15,10 @@ from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import clock, credentials, metrics, spans
-from portal.extensions import db, settings
+from portal.extensions import DATABASE_AWAY, db, settings
 from portal.outbox import claims, schedule
 from portal.outbox.claims import Claim
 from portal.outbox.messages import (
-    DATABASE_AWAY,
     NO_DATABASE,
     Entry,
     OutboxFailure,

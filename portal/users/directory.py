@@ -8,7 +8,6 @@ from portal import clock, credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db, table_of
-from portal.grants import codes
 from portal.journey import lifecycle
 from portal.models import User, UserStatus
 from portal.statements import Prepared
@@ -144,8 +143,7 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
     if "login" in changed and account_key(kept["login"]) != user.login_key:
         # Before the record itself: whoever mints a code has the journey, and may still want the person.
         holds.lock(user)
-        lifecycle.refuse_all_of(user.id, reason="renamed")
-        codes.revoke_all_of(user.id)
+        holds.end_what_is_under_way(user.id, reason="renamed")
     if "okta_id" in changed:
         news.registration_may_differ(user.id)  # under the former id it belongs to nobody from now on
     _keep(user, {name: kept[name] for name in changed})

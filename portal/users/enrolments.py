@@ -20,7 +20,6 @@ from portal import clock, credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db, settings, table_of
-from portal.grants import codes
 from portal.journey import lifecycle
 from portal.models import Capture, Enrolment, EnrolmentState, Journey, User
 from portal.outbox import enqueue
@@ -220,12 +219,10 @@ def discard_all(user_id: str, *, reason: str) -> None:
     What they are in the middle of is refused, and every code and token that is out is revoked: it speaks of a
     face that counts no more.
     """
-    # The journeys before the codes, as ``holds.hold`` has it: a code that is being minted at this moment was
-    # promised by an enrolment that its statement still sees. The enrolments last, as a redemption comes to
-    # them after its code: the other way round, each would wait for the other.
+    # Before the enrolments: a code that is being minted was promised by one that its statement still sees,
+    # and a redemption comes to them after its code. The other way round, each would wait for the other.
     holds.lock(db.session.get_one(User, user_id))
-    lifecycle.refuse_all_of(user_id, reason="unenrolled")
-    codes.revoke_all_of(user_id)
+    holds.end_what_is_under_way(user_id, reason="unenrolled")
     _discard(Enrolment.user_id == user_id, reason=reason)
 
 

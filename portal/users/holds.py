@@ -31,10 +31,7 @@ def hold(user: User, reason: HoldReason, *, how: str) -> bool:
     if user.status == UserStatus.ACTIVE:
         _set_status(user, UserStatus.SUSPENDED)
         record(Event.USER_SUSPENDED, user_id=user.id, how=how)
-    # In this order: a code that is being minted at this moment keeps its journey locked until it is there,
-    # and so it is there to be revoked. One that would come later finds its journey refused.
-    lifecycle.refuse_all_of(user.id, reason="suspended")
-    codes.revoke_all_of(user.id)
+    end_what_is_under_way(user.id, reason="suspended")
     return True
 
 
@@ -76,6 +73,16 @@ def reasons(user_id: str) -> list[str]:
             select(UserHold.reason).where(UserHold.user_id == user_id).order_by(UserHold.reason)
         )
     )
+
+
+def end_what_is_under_way(user_id: str, *, reason: str) -> None:
+    """Refuse every running journey of a person, who is locked, and revoke every code and token; flushes.
+
+    In this order: a code that is being minted at this moment keeps its journey locked until it is there, and
+    so it is there to be revoked. One that would come later finds its journey refused.
+    """
+    lifecycle.refuse_all_of(user_id, reason=reason)
+    codes.revoke_all_of(user_id)
 
 
 def forget(user_id: str) -> None:

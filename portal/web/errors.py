@@ -13,21 +13,13 @@ from flask import Blueprint, Flask, current_app, g, make_response, render_templa
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from jinja2 import Environment, StrictUndefined, Template
-from sqlalchemy import exc as database
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from portal import credentials
+from portal.extensions import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
-
-#: The database cannot be reached, or not in time: ours to mend, worth trying again.
-DATABASE_AWAY = (
-    database.OperationalError,
-    database.InterfaceError,
-    database.DisconnectionError,
-    database.TimeoutError,
-)
 
 #: Seconds after which a browser or a program may try again when the portal itself is away.
 RETRY_AFTER = 10
