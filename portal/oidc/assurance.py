@@ -41,15 +41,18 @@ def for_okta(
 
 
 def for_anybody(
-    journey: Journey, client: ClientView, user: User, place: str
+    journey: Journey, client: ClientView, user: User, place: str, *, face_known: bool
 ) -> list[dict[str, Any]] | dict[str, Any] | None:
-    """Return what OpenID Connect for Identity Assurance 1.0 allows to be said in ``place``."""
+    """Return what OpenID Connect for Identity Assurance 1.0 allows to be said in ``place``.
+
+    A face that came for the first time proves nobody's identity: without ``face_known`` there is nothing.
+    """
     assert journey.verified_at is not None
     requested = read_claims(journey.parameters["verified_claims"])
     evaluation = evaluate_ida(
         requested.id_token if place == "id_token" else requested.userinfo,
         record_of(user),
-        True,
+        face_known,
         time=journey.verified_at,
         now=clock.now(),
         reference=journey.reference,

@@ -20,8 +20,13 @@ CLAIMS_SUPPORTED = (
 )  # fmt: skip
 
 
-def id_token_claims(journey: Journey, client: ClientView, user: User) -> dict[str, Any]:
-    """Return the ID token's claims that depend on the journey (OpenID Connect Core 2)."""
+def id_token_claims(
+    journey: Journey, client: ClientView, user: User, *, face_known: bool = True
+) -> dict[str, Any]:
+    """Return the ID token's claims that depend on the journey (OpenID Connect Core 2).
+
+    ``face_known`` says whether the face matched one that was the person's before.
+    """
     if client.profile.answers_failures:
         return identity_claims(journey, client, user, face_passed=True)
     assert journey.verified_at is not None
@@ -34,17 +39,19 @@ def id_token_claims(journey: Journey, client: ClientView, user: User) -> dict[st
     }
     if nonce := journey.parameters.get("nonce"):
         claims["nonce"] = nonce
-    claims |= released_claims(journey, client, user, "id_token")
+    claims |= released_claims(journey, client, user, "id_token", face_known=face_known)
     application: dict[str, str] = journey.parameters["application"]
     return claims | application
 
 
-def userinfo_claims(journey: Journey, client: ClientView, user: User) -> dict[str, Any]:
+def userinfo_claims(
+    journey: Journey, client: ClientView, user: User, *, face_known: bool = True
+) -> dict[str, Any]:
     """Return the claims of the userinfo answer (OpenID Connect Core 5.3.2): those of the ID token."""
     who = {"sub": subject(journey, client, user)}
-    return (
-        who if client.profile.answers_failures else who | released_claims(journey, client, user, "userinfo")
-    )
+    if client.profile.answers_failures:
+        return who
+    return who | released_claims(journey, client, user, "userinfo", face_known=face_known)
 
 
 def subject(journey: Journey, client: ClientView, user: User) -> str:
@@ -72,7 +79,9 @@ def identity_claims(
     return claims
 
 
-def released_claims(journey: Journey, client: ClientView, user: User, place: str) -> dict[str, Any]:
+def released_claims(
+    journey: Journey, client: ClientView, user: User, place: str, *, face_known: bool
+) -> dict[str, Any]:
     """Return the directory's claims for ``place``: by scope, by the ``claims`` parameter, and by profile.
 
     Okta reads the login from ``preferred_username`` whatever scopes it was given, and reads userinfo
@@ -88,7 +97,7 @@ def released_claims(journey: Journey, client: ClientView, user: User, place: str
     if client.profile.name == "oidc" and place in (journey.parameters.get("verified_claims") or {}):
         from portal.oidc import assurance  # as above
 
-        if assured := assurance.for_anybody(journey, client, user, place):
+        if assured := assurance.for_anybody(journey, client, user, place, face_known=face_known):
             released["verified_claims"] = assured
     return released
 

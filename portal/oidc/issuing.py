@@ -117,8 +117,8 @@ def _issue(journey: Journey, client: ClientView) -> str:
     code = _mint(
         journey,
         client,
-        id_token_claims=claims.id_token_claims(journey, client, user),
-        userinfo_claims=claims.userinfo_claims(journey, client, user),
+        id_token_claims=claims.id_token_claims(journey, client, user, face_known=not provisional),
+        userinfo_claims=claims.userinfo_claims(journey, client, user, face_known=not provisional),
         confirms_enrolment=journey.enrolment_id if provisional else None,
     )
     db.session.commit()

@@ -268,3 +268,13 @@ def test_the_audit_log_has_a_verdict_for_each_place_and_no_value(scene: PushingS
     assert [one["claims"] for one in written] == [["given_name:differs", "(other):unsupported"]] * 2
     for value in ("Wilhelmina", "Ruritania", "Amara", "odd"):
         assert value not in json.dumps(written)
+
+
+def test_a_face_that_comes_for_the_first_time_verifies_nobody_s_names(
+    app: Flask, sandbox_server: SandboxServer
+) -> None:
+    """Whoever only knows the login may be the one who enrols; the next sign-in matches that face."""
+    scene = assurance(app, sandbox_server, enrolled=False, enrolment="first-use")
+    assert answers(scene, both(asked()), way="query") == (None, None)
+    assert scene.audited("oidc:identity:evaluated")[-1]["claims"] == ["given_name:no_face"]
+    assert answers(scene, both(asked()), way="query") == (AMARA, AMARA)
