@@ -155,3 +155,7 @@ def _bounded(label: str, value: str) -> str:
         return OTHER
     seen.add(value)
     return value
+
+
+# An alert waits for the first one, and Prometheus sees no increase from nothing to one.
+_child(_EVENTS, "oidc:code:replayed")

@@ -1,8 +1,10 @@
 """The alert rules and the dashboard speak of measures that exist, and promtool finds the rules right."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -16,6 +18,13 @@ RULES = (WATCH / "alerts.yml").read_text()
 DASHBOARD = (WATCH / "dashboard.json").read_text()
 GUIDE = (TOP / "docs" / "watching.md").read_text()
 SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("_total",), "gauge": ("",)}
+#: What a process that has just started tells Prometheus of what it counts.
+_WHAT_IS_TOLD = """
+import portal.metrics
+from portal.watch import exposition
+exposition.StateCollector.collect = lambda self: ()
+print(exposition.metrics_of_all_processes().decode())
+"""
 
 
 @pytest.fixture
@@ -44,6 +53,19 @@ def test_every_alert_is_explained():
     alerts = re.findall(r"- alert: (\w+)", RULES)
     assert len(alerts) >= 10
     assert [alert for alert in alerts if f"**{alert}**" not in GUIDE] == []
+
+
+def test_what_an_alert_waits_for_is_told_before_it_happens(tmp_path):
+    """Prometheus sees no increase from nothing to one: without a nought before it, the first is missed."""
+    waited_for = set(re.findall(r'increase\(portal_events_total\{event="([^"]+)"', RULES))
+    assert waited_for
+    for folder in (None, tmp_path):
+        environment = {**os.environ, **({"PROMETHEUS_MULTIPROC_DIR": str(folder)} if folder else {})}
+        done = subprocess.run(
+            [sys.executable, "-c", _WHAT_IS_TOLD], cwd=TOP, env=environment, capture_output=True, text=True
+        )
+        told = set(re.findall(r'^portal_events_total\{event="([^"]+)"\} 0\.0$', done.stdout, re.MULTILINE))
+        assert waited_for <= told, (folder, done.stderr)
 
 
 def test_every_alert_has_a_test():
