@@ -4,11 +4,13 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.production.processes import free_port
 from tests.support.machine import TOP
 
 EXAMPLE = TOP / "config" / "deploy" / "nginx" / "portal.conf"
 NAME = "verify.example.com"
 _SERVER = "server unix:/run/verification-portal/http.sock;"
+_OWN = "proxy_pass http://unix:/run/verification-portal/http.sock;"
 
 
 def make_certificate(folder: Path) -> None:
@@ -21,17 +23,22 @@ def make_certificate(folder: Path) -> None:
     )  # fmt: skip
 
 
-def made_for_this_machine(folder: Path, port: int, plain_port: int, *portals: str) -> Path:
+def made_for_this_machine(
+    folder: Path, port: int, plain_port: int, *portals: str, watched_port: int | None = None
+) -> Path:
     """Write the example with ports and paths of the test, in a frame as Debian's nginx.conf is one.
 
-    ``portals`` are where the portal is: ``unix:/path`` or an address and port for each node.
+    ``portals`` are where the portal is: ``unix:/path`` or an address and port for each node; the first one is
+    this machine's own, whose measures are told at ``watched_port`` (some free port if it is not given).
     """
     text = EXAMPLE.read_text()
     servers = "\n    ".join(f"server {portal}{_PATIENCE if len(portals) > 1 else ''};" for portal in portals)
     for written, ours in {
         "listen 443 ": f"listen 127.0.0.1:{port} ",
         "listen 80": f"listen 127.0.0.1:{plain_port}",
+        "listen 127.0.0.1:9443 ": f"listen 127.0.0.1:{watched_port or free_port()} ",
         _SERVER: servers,
+        _OWN: f"proxy_pass http://{portals[0]};",
         f"/etc/letsencrypt/live/{NAME}/fullchain.pem": f"{folder}/certificate.pem",
         f"/etc/letsencrypt/live/{NAME}/privkey.pem": f"{folder}/key.pem",
         "/var/log/nginx/": f"{folder}/",

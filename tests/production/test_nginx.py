@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -18,6 +19,7 @@ from tests.production.test_gunicorn import configuration  # noqa: F401 - a fixtu
 from tests.support import machine
 from tests.support.databases import Database
 
+METRICS_TOKEN = "test-only-metrics-token"
 #: The limit in nginx of what the portal itself takes there.
 LIMITS = {
     "/": "max_request_bytes",
@@ -33,12 +35,13 @@ class Front:
     port: int
     plain_port: int
     folder: Path
+    watched_port: int = 0
 
-    def connect(self, name: str | None = NAME) -> ssl.SSLSocket:
+    def connect(self, name: str | None = NAME, port: int | None = None) -> ssl.SSLSocket:
         """Open a TLS connection that asks for ``name``."""
         context = ssl.create_default_context(cafile=self.folder / "certificate.pem")
         context.check_hostname = False
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        plain = socket.create_connection(("127.0.0.1", port or self.port), timeout=20)
         try:
             return context.wrap_socket(plain, server_hostname=name)
         except BaseException:
@@ -46,11 +49,18 @@ class Front:
             raise
 
     def ask(
-        self, method: str, target: str, *, host: str = NAME, body: bytes = b"", **headers: str
+        self,
+        method: str,
+        target: str,
+        *,
+        host: str = NAME,
+        port: int | None = None,
+        body: bytes = b"",
+        **headers: str,
     ) -> http.client.HTTPResponse:
         """Make a request; the answer is read already."""
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20)
-        connection.sock = self.connect()
+        connection.sock = self.connect(port=port)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, target, body or None, {"Host": host, **given})
@@ -75,11 +85,14 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     settings = {
         "PORTAL_ISSUER": f"https://{NAME}", "PORTAL_TRUSTED_PROXIES": "1",
         "PORTAL_RATE_LIMIT_AUTHORIZE": "5 per hour", "WEB_CONCURRENCY": "1",
+        "PORTAL_METRICS_TOKEN": METRICS_TOKEN,
     }  # fmt: skip
     serving.prepare(database, **settings)
-    front = Front(free_port(), free_port(), folder)
+    front = Front(free_port(), free_port(), folder, watched_port=free_port())
     with serving.gunicorn(database, folder, **settings) as (_, portal):
-        frame = made_for_this_machine(folder, front.port, front.plain_port, f"unix:{portal}")
+        frame = made_for_this_machine(
+            folder, front.port, front.plain_port, f"unix:{portal}", watched_port=front.watched_port
+        )
         subprocess.run([nginx, "-t", "-p", folder, "-c", frame], check=True, capture_output=True)
         with running([nginx, "-p", str(folder), "-c", str(frame)], folder / "nginx.out"):
             wait_until(lambda: listens(("127.0.0.1", front.port)), "nginx")
@@ -195,7 +208,24 @@ def test_no_log_holds_a_query_string(front: Front) -> None:
 
 
 def test_metrics_are_not_public(front: Front) -> None:
-    assert front.ask("GET", "/metrics").status == 404
+    response = front.ask("GET", "/metrics", Authorization=f"Bearer {METRICS_TOKEN}")
+    assert response.status == 404
+
+
+def test_prometheus_reads_this_machine_at_a_port_of_its_own(front: Front) -> None:
+    # Prometheus names in Host what it has in `targets`, and that is no name of the portal's.
+    asked = {"host": "portal-1.example.com:9443", "port": front.watched_port}
+    told = front.ask("GET", "/metrics", Authorization=f"Bearer {METRICS_TOKEN}", **asked)
+    assert told.status == 200
+    assert "portal_http_request_seconds" in told.body.decode()
+    assert front.ask("GET", "/metrics", **asked).status == 401
+    assert front.ask("GET", "/readyz", **asked).status == 404
+
+
+def test_the_port_for_prometheus_is_not_open_to_other_machines_as_it_comes() -> None:
+    listening = re.findall(r"^\s*listen (\S+?)( .*)?;", EXAMPLE.read_text(), re.MULTILINE)
+    (watched,) = [place for place, _ in listening if place.endswith(":9443")]
+    assert watched == "127.0.0.1:9443"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ def test_a_certificate_of_nobody_or_for_another_name_is_not_believed(door, serve
 def test_nginx_offers_the_two_versions_and_sealed_ciphers_with_fresh_keys_alone() -> None:
     text = (TOP / "config/deploy/nginx/portal.conf").read_text()
     protocols = re.findall(r"^\s*ssl_protocols (.+);", text, re.MULTILINE)
-    assert [set(one.split()) for one in protocols] == [{"TLSv1.2", "TLSv1.3"}]
-    (ciphers,) = re.findall(r"^\s*ssl_ciphers (.+);", text, re.MULTILINE)
-    for cipher in ciphers.split(":"):
+    # One for the public and one for Prometheus.
+    assert [set(one.split()) for one in protocols] == [{"TLSv1.2", "TLSv1.3"}] * 2
+    ciphers = re.findall(r"^\s*ssl_ciphers (.+);", text, re.MULTILINE)
+    assert len(ciphers) == 2
+    for cipher in ":".join(ciphers).split(":"):
         assert re.fullmatch(r"ECDHE-(ECDSA|RSA)-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)", cipher)
