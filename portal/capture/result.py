@@ -224,11 +224,13 @@ def _face_refusal(result: Result, waiting: Waiting, configuration: Configuration
 
     The signature of a link covers no configuration: opened at another one of the same account, it would
     enrol whoever is there under our identifier and report a pass. Such a face has another name. Whether
-    names last is not documented, so they count from the first time that one was seen to.
+    names last is not documented, so they count from the first time that one was seen to. A link of a first
+    enrolment is no exception once the enrolment counts: somebody else's face is there by then.
     """
-    if waiting.capture.enrols or result.face_id is None:
+    if result.face_id is None:
         return None
-    known = waiting.face_id or _face_named_meanwhile(waiting.capture)
+    known = None if waiting.capture.enrols else waiting.face_id
+    known = known or _face_named_meanwhile(waiting.capture)
     if known is None:
         return None
     is_same = canonical(known) == canonical(result.face_id)
@@ -243,9 +245,12 @@ def _face_refusal(result: Result, waiting: Waiting, configuration: Configuration
 
 
 def _face_named_meanwhile(capture: Capture) -> str | None:
-    """Return the name that another return gave the enrolled face while VerifEye was asked about this one."""
+    """Return the name that another return gave the enrolled face while VerifEye was asked about this one.
+
+    Of an enrolment that does not count yet, whoever's face passed last has the word.
+    """
     enrolment = enrolments.get(capture.enrolment_id)
-    return enrolment.face_id if enrolment is not None else None
+    return enrolment.face_id if enrolment is not None and enrolments.is_confirmed(enrolment) else None
 
 
 def _pass(capture: Capture, journey: Journey, result: Result) -> bool:

@@ -143,3 +143,30 @@ def test_a_face_that_got_its_name_while_verifeye_was_asked_counts(scene: Scene) 
     assert not visit.person.has_arrived
     assert scene.captures()[-1].reason == "face_differs"
     assert scene.codes() == codes
+
+
+def test_a_link_from_before_an_enrolment_is_compared_with_the_face_that_was_enrolled_since(
+    app: Flask, scene: Scene
+) -> None:
+    """A stranger keeps the link of a first sign-in until the person has enrolled and been seen again."""
+    for _ in range(2):
+        scene.sign_in()
+    with app.app_context():
+        newcomer = factories.user()
+        scene.stage = factories.Stage(
+            **{**vars(scene.stage), "user_id": newcomer.id, "login": newcomer.login}
+        )
+        client = db.session.get_one(factories.Client, scene.stage.client_id)
+        client.enrolment_policy = "first-use"
+        db.session.commit()
+    stranger = scene.arrive()
+    link = scene.start(stranger).replace(scene.stage.verification_id, scene.neighbour)  # type: ignore[attr-defined]
+    visit, back = scene.waiting(face="dana")
+    assert scene.finish(visit, back).claims["sub"] == scene.stage.user_id
+    codes = scene.codes()
+
+    stranger.person.open(scene.look(link, face="bela"))
+
+    assert not stranger.person.has_arrived
+    assert "face_differs" in {capture.reason for capture in scene.captures()}
+    assert scene.codes() == codes
