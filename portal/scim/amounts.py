@@ -1,15 +1,15 @@
-"""How much one request may bring about one person, and have done with it.
+"""How much one request may bring about one person or group, and have done with it.
 
 A directory knows a handful of addresses of a person. What looks at each entry for each operation takes time
 by their product, in one request, while others wait for the row (with SQLite: for the database); so the
 entries are limited where they come in, and the product where a PATCH is applied. Members of groups are rows
-of their own, and not meant here.
+of their own, as many as there are; only how often a filter may look through all of them is limited.
 
 Who was described before there was a limit is shown as they are, and may become fewer.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -23,7 +23,16 @@ MOST_ENTRIES = 50
 MOST_COMPARISONS = 5_000
 #: Conditions of a PATCH on a person: every operation has one, and its filter one more for each of these.
 MOST_CONDITIONS = 1_000
-_MORE_CONDITIONS = re.compile(r"\s(?:and|or)\b", re.IGNORECASE)
+#: The same of a group, where every member to remove may be an operation of its own.
+MOST_CONDITIONS_ON_A_GROUP = 2_000
+#: Conditions of a PATCH on a group times members that they look through: two or three seconds' work.
+MOST_LOOKS_AT_MEMBERS = 100_000
+#: What an answer may be asked to hold, or not: the schemas have about a hundred names.
+MOST_NAMES = 250
+# No space need be before the words, nor behind them: a bracket or the end of a text will do.
+_MORE_CONDITIONS = re.compile(r"(?:and|or)\b|\(", re.IGNORECASE)
+#: A text that does not end is one to the end, or each quotation mark in it would be looked at anew.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+\\?(?:"|$)', re.DOTALL)
 _ADD: Any = PatchOperation.Op.add
 #: Those that a person may have several entries of; what groups they are in, the groups say.
 _ATTRIBUTES = frozenset(
@@ -52,22 +61,52 @@ def require_few_in(operations: Sequence[Any]) -> None:
 
     ``operations`` are as they came, their names in small letters: reading a long filter takes time already.
     """
-    if sum(_written(operation) for operation in operations) > MOST_CONDITIONS:
-        raise InvalidValueException(
-            detail=f"The filters of a PATCH on a user have at most {MOST_CONDITIONS} conditions."
-        )
+    _require_short(operations, "user", MOST_CONDITIONS)
     for operation in operations:
         for name, entries in _lists(operation.get("value"), "An attribute"):
             if len(entries) > MOST_ENTRIES:
                 raise _too_many(name)
 
 
+def require_short_on_a_group(operations: Sequence[Any]) -> None:
+    """Raise ``InvalidValueException`` if the filters in ``operations``, as they came, take long to read."""
+    _require_short(operations, "group", MOST_CONDITIONS_ON_A_GROUP)
+
+
+def require_few_names(given: Mapping[str, Any]) -> None:
+    """Raise ``InvalidValueException`` if a client names more attributes, to see or not to see, than exist."""
+    for named in given.values():
+        many = len(named) if isinstance(named, list) else str(named).count(",") + 1
+        if many > MOST_NAMES:
+            raise InvalidValueException(detail=f"At most {MOST_NAMES} attributes can be named.")
+
+
 def require_quick(operations: Sequence[Any], shown: Any) -> None:
     """Raise ``TooManyException`` if applying ``operations`` to ``shown`` would take too long."""
     entries = sum(of(shown).values()) + sum(_brought(operation) for operation in operations)
-    if sum(_conditions(operation.path) for operation in operations) * entries > MOST_COMPARISONS:
+    if sum(conditions(operation.path) for operation in operations) * entries > MOST_COMPARISONS:
         raise TooManyException(
             detail="The user has too many entries for so many operations. Send fewer in one PATCH, or a PUT."
+        )
+
+
+def require_quick_on_a_group(looks: int) -> None:
+    """Raise ``TooManyException`` if the conditions of a PATCH look at members so many times."""
+    if looks > MOST_LOOKS_AT_MEMBERS:
+        raise TooManyException(
+            detail="The group has too many members for such a filter. Name them by their values."
+        )
+
+
+def conditions(path: Any) -> int:
+    """Return how many conditions a path has, or a few more: what is in brackets counts for one besides."""
+    return 1 + len(_MORE_CONDITIONS.findall(_QUOTED.sub("", str(path or ""))))
+
+
+def _require_short(operations: Sequence[Any], what: str, most: int) -> None:
+    if sum(_written(operation) for operation in operations) > most:
+        raise InvalidValueException(
+            detail=f"The filters of a PATCH on a {what} have at most {most} conditions."
         )
 
 
@@ -79,11 +118,7 @@ def _written(operation: dict[str, Any]) -> int:
     """Return the conditions of an operation, also of those paths that are names in its value."""
     value = operation.get("value")
     names = value if isinstance(value, dict) else ()
-    return _conditions(operation.get("path")) + sum(_conditions(name) - 1 for name in names)
-
-
-def _conditions(path: Any) -> int:
-    return 1 + len(_MORE_CONDITIONS.findall(str(path or "")))
+    return conditions(operation.get("path")) + sum(conditions(name) - 1 for name in names)
 
 
 def _brought(operation: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, request
 from scim2_models import Context, PreconditionFailedException, Resource, ResponseParameters
 
+from portal.scim import amounts
 from portal.scim.schemas import POLICY
 
 MEDIA_TYPE = "application/scim+json"
@@ -69,12 +70,16 @@ def require_match(version: str) -> None:
 
 
 def wanted(model: Any) -> ResponseParameters[Any]:
-    """Return which attributes of ``model`` the client asked for; raises pydantic's ``ValidationError``."""
+    """Return which attributes of ``model`` the client asked for.
+
+    Raises pydantic's ``ValidationError``, and ``InvalidValueException`` for more than there are.
+    """
     given = {
         name: request.args[parameter]
         for name, parameter in (("attributes", "attributes"), ("excluded_attributes", "excludedAttributes"))
         if request.args.get(parameter)
     }
+    amounts.require_few_names(given)
     with POLICY:
         found: ResponseParameters[Any] = ResponseParameters[model].model_validate(given)
     return found

@@ -28,7 +28,7 @@ from scim2_models.path import (
 )
 
 from portal.models import ScimGroup
-from portal.scim import groups, members, schemas
+from portal.scim import amounts, groups, members, schemas
 
 _Op: Any = PatchOperation.Op
 _GroupPath: Any = Path[schemas.Group]
@@ -38,10 +38,11 @@ _NOT_CHANGED = "A membership is added or removed, not changed. Remove the one an
 
 @dataclass
 class Done:
-    """What a PATCH did to the members."""
+    """What a PATCH did to the members, and how often its filters have looked at one."""
 
     added: int = 0
     removed: int = 0
+    looks: int = 0
 
 
 def apply(group: ScimGroup, patch: Any) -> None:
@@ -135,17 +136,19 @@ def _selected(group: ScimGroup, operation: Any, node: ValuePath, done: Done) -> 
     if operation.op == _Op.remove and node.sub_attr is None:
         named = _Values().visit(node.val_filter)
         if named is None:
-            named = _matching(group, operation.path)
+            named = _matching(group, operation.path, done)
         done.removed += members.remove(group.id, named)
         return
-    if not _matching(group, operation.path):
+    if not _matching(group, operation.path, done):
         raise NoTargetException(detail="No member of the group matches the filter in the path.")
     raise MutabilityException(detail=_NOT_CHANGED)
 
 
-def _matching(group: ScimGroup, path: Any) -> list[str]:
+def _matching(group: ScimGroup, path: Any, done: Done) -> list[str]:
     """Return which members a filter selects by looking at every one; nobody sends such filters."""
     text = str(path)
+    done.looks += amounts.conditions(text) * members.count(group.id)
+    amounts.require_quick_on_a_group(done.looks)
     selection = _GroupPath(text[: text.rindex("]") + 1])
     found = selection.get(groups.shown(group)) or []
     return groups.names_in(found)

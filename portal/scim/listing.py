@@ -24,7 +24,7 @@ from sqlalchemy import Select, collate, func, select, tuple_
 
 from portal.extensions import db
 from portal.models import ScimGroup, User, UserStatus
-from portal.scim import answers, filters, schemas
+from portal.scim import amounts, answers, filters, schemas
 from portal.scim.filters import Translators
 
 _BATCH = 500
@@ -35,6 +35,7 @@ _PARAMETERS = {
     "filter": "filter", "sortBy": "sort_by", "sortOrder": "sort_order", "startIndex": "start_index",
     "count": "count", "attributes": "attributes", "excludedAttributes": "excluded_attributes",
 }  # fmt: skip
+_NAMED = ("attributes", "excluded_attributes")
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ def _in_body(asked: dict[str, Any]) -> dict[str, Any]:
 def _read(model: Any, given: dict[str, Any]) -> Any:
     if isinstance(given.get("filter"), str):
         filters.check(given["filter"])
+    amounts.require_few_names({name: given[name] for name in _NAMED if name in given})
     if isinstance(given.get("sort_order"), str):
         given["sort_order"] = given["sort_order"].lower()
     return SearchRequest[model].model_validate(given, scim_policy=schemas.POLICY)

@@ -8,7 +8,7 @@ it belongs, they take its place.
 from collections.abc import Iterable, Iterator, Sequence
 
 from scim2_models import InvalidValueException
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from portal import clock
 from portal.extensions import db, rows_touched
@@ -28,6 +28,11 @@ def of(group_id: str) -> Sequence[tuple[str, bool]]:
         .order_by(ScimMember.member)
     )
     return [(member, user_id is not None) for member, user_id in rows]
+
+
+def count(group_id: str) -> int:
+    """Return how many members a group has."""
+    return db.session.scalar(select(func.count()).where(ScimMember.group_id == group_id)) or 0
 
 
 def add(group_id: str, named: Iterable[str]) -> int:

@@ -29,8 +29,9 @@ def read(patch: Any, model: Any, document: dict[str, Any]) -> Any:
     given = next((value for name, value in document.items() if name.lower() == "operations"), None)
     if isinstance(given, list) and len(given) > _MOST_OPERATIONS:
         raise InvalidValueException(detail=f"A PATCH has at most {_MOST_OPERATIONS} operations.")
-    if model is schemas.FullUser and isinstance(given, list):
-        amounts.require_few_in([_lower(operation) for operation in given if isinstance(operation, dict)])
+    if isinstance(given, list):
+        require = amounts.require_few_in if model is schemas.FullUser else amounts.require_short_on_a_group
+        require([_lower(operation) for operation in given if isinstance(operation, dict)])
     operations = patch.model_validate(
         document, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=schemas.POLICY
     )

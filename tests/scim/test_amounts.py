@@ -5,7 +5,7 @@ import pytest
 from portal.extensions import db
 from portal.models import ScimUser
 from portal.scim import amounts
-from tests.scim.callers import USER, person
+from tests.scim.callers import USER, group, person
 
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 MOST = amounts.MOST_ENTRIES
@@ -108,3 +108,81 @@ def test_what_a_directory_sends_is_far_below(scim):
     sent += [{"op": "Replace", "path": "title", "value": str(number)} for number in range(25)]
     answer = scim.patch(f"/Users/{made['id']}", *sent)
     assert answer.status_code == 200, answer.text
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    "path",
+    [
+        'emails[(type eq "x")' + 'or(type eq "x")' * MOST + "].display",
+        'emails[type eq "x"' + 'or type eq "x"' * amounts.MOST_CONDITIONS + "].display",
+        "emails["
+        + "(" * amounts.MOST_CONDITIONS
+        + 'type eq "x"'
+        + ")" * amounts.MOST_CONDITIONS
+        + "].display",
+    ],
+    ids=["brackets", "no space", "one in the other"],
+)
+def test_a_condition_counts_whatever_stands_before_it(scim, path):
+    made = scim.made(emails=emails(MOST))
+    answer = scim.patch(f"/Users/{made['id']}", others(1, path))
+    assert (answer.status_code, answer.json["scimType"]) in ((400, "invalidValue"), (400, "tooMany"))
+
+
+def test_what_stands_in_a_text_is_no_condition():
+    assert amounts.conditions('emails[value eq "and or ( \\" or taylor@acme.example"].type') == 1
+    assert amounts.conditions('emails[type eq "a" and primary eq true].value') == 2
+    assert amounts.conditions("nickName") == amounts.conditions(None) == 1
+
+
+@only_sqlite
+def test_a_filter_looks_at_so_many_members_and_no_more(scim, monkeypatch):
+    monkeypatch.setattr(amounts, "MOST_LOOKS_AT_MEMBERS", 30)
+    made = scim.post("/Groups", group("Staff", *(f"u{number}" for number in range(10)))).json
+    at = f"/Groups/{made['id']}"
+    looking = {"op": "remove", "path": 'members[value eq "nobody" and type pr]'}
+    assert scim.patch(at, looking).status_code == 204
+    assert "values" in refused(scim.patch(at, looking, looking), "tooMany")
+    long = looking | {"path": 'members[display eq "x"' + ' or display eq "y"' * 3 + "]"}
+    refused(scim.patch(at, long), "tooMany")
+    refused(scim.patch(at, {"op": "replace", "path": long["path"] + ".value", "value": "x"}), "tooMany")
+    by_value = [{"op": "remove", "path": f'members[value eq "u{number}"]'} for number in range(9)]
+    assert scim.patch(at, *by_value).status_code == 204
+    assert [member["value"] for member in scim.get(at).json["members"]] == ["u9"]
+
+
+@only_sqlite
+def test_a_long_filter_of_a_group_is_not_read(scim):
+    made = scim.post("/Groups", group("Staff", "u0")).json
+    at = f"/Groups/{made['id']}"
+    some = ' or value eq "x"' * (amounts.MOST_CONDITIONS_ON_A_GROUP // 2)
+    operation = {"op": "remove", "path": f'members[value eq "u0"{some}]'}
+    assert "conditions" in refused(scim.patch(at, operation, operation))
+    nested = "(" * amounts.MOST_CONDITIONS_ON_A_GROUP
+    assert "conditions" in refused(scim.patch(at, {"op": "remove", "path": f"members[{nested}value pr]"}))
+    assert scim.patch(at, operation).status_code == 204
+    assert "members" not in scim.get(at).json
+
+
+@only_sqlite
+def test_as_many_members_are_removed_one_by_one_as_operations_are_taken(scim):
+    made = scim.post("/Groups", group("Staff", *(f"00uFor{number}" for number in range(1000)))).json
+    at = f"/Groups/{made['id']}"
+    each = [{"op": "remove", "path": f'members[value eq "00uFor{number}"]'} for number in range(1000)]
+    assert scim.patch(at, *each).status_code == 204
+    assert "members" not in scim.get(at).json
+
+
+@only_sqlite
+@pytest.mark.parametrize("named", ["attributes", "excludedAttributes"])
+def test_no_more_attributes_are_named_than_there_are(scim, named):
+    made = scim.made()
+    at = f"/Users/{made['id']}"
+    names = ["title"] * (amounts.MOST_NAMES + 1)
+    search = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]}
+    for path in ("/Users/.search", "/Groups/.search", "/.search"):
+        assert "attributes" in refused(scim.post(path, search | {named: names}))
+        assert scim.post(path, search | {named: names[1:]}).status_code == 200
+    assert "attributes" in refused(scim.get(f"{at}?{named}={','.join(names)}"))
+    assert scim.get(f"{at}?{named}={','.join(names[1:])}").status_code == 200
