@@ -1,6 +1,10 @@
 """The directory follows what Okta says about a person: adds, adopts, holds, releases, renames, invites.
 
 Every message is worked off from the facts as they are then, so it may come late, twice or in another order.
+
+A record without an Okta id is taken for a person in Okta by its login. An event names the login of the moment
+in which it was written, which may be somebody else's by now: so Okta is asked first, where it is connected,
+and only the login that it has *now* makes anybody the same person.
 """
 
 import logging
@@ -30,7 +34,8 @@ from portal.users.okta_facts import Kind
 #: ``okta_id``: there is something new about a person.
 PERSON = "okta.person"
 #: ``okta_id``, and ``arrived`` if the person is to be invited: their profile is to be read from Okta. With
-#: ``reported``, no dead letter is made of a login that stays in use: somebody says so already.
+#: ``reported``, no dead letter is made of a login that stays in use: somebody says so already. With
+#: ``unknown``, the facts about the person are followed under the login that Okta has.
 PROFILE = "okta.profile"
 #: Short: while a worker that was killed has its lease, somebody's suspension waits.
 LEASE_SECONDS = 20
@@ -52,9 +57,14 @@ def handle(payload: dict[str, Any]) -> str:
 
     Raises ``OutboxFailure``, finally, where two records stand in each other's way.
     """
+    okta_id = str(payload["okta_id"])
     try:
         with db.session.begin_nested():
-            return settle(str(payload["okta_id"]))
+            okta_facts.lock(okta_id)
+            if registry.current() is not None and _may_be_somebody_else(okta_id):
+                outbox.enqueue(PROFILE, payload | {"unknown": True})
+                return "The directory has the login without an Okta id: Okta is asked whose it is."
+            return settle(okta_id)
     except Conflict as conflict:
         return _stands_in_the_way(PERSON, payload, conflict)
 
@@ -77,7 +87,8 @@ def handle_profile(payload: dict[str, Any]) -> str:
         except NotFound:
             return "Okta knows nobody under this id."
     users = _follow_statuses(people, read_at)
-    if okta_id not in users:
+    unknown = okta_id not in users
+    if unknown and not payload.get("unknown"):
         return "Nobody here has this Okta id any more."
     if not all(okta_facts.is_newest(person.id, read_at) for person in people):
         # Another worker read while this one waited: what was read first may give a former login back.
@@ -85,6 +96,8 @@ def handle_profile(payload: dict[str, Any]) -> str:
         return "Somebody else has read this since then: it is read once more."
     try:
         with db.session.begin_nested():
+            if unknown:
+                return settle(okta_id, events_profile.details_of(people[0].profile), login=people[0].login)
             return _take_over(people, users, arrived=bool(payload.get("arrived")))
     except Conflict as conflict:
         return _stands_in_the_way(PROFILE, payload, conflict)
@@ -146,19 +159,30 @@ def _find(okta_id: str, login: str | None) -> User | None:
     found = _of(okta_id)
     if found is not None or login is None:
         return found
-    user = db.session.scalars(
-        select(User).where(
-            User.login_key == directory.account_key(login),
-            User.okta_id.is_(None),
-            User.status != UserStatus.ERASED,
-        )
-    ).first()
+    user = _without_id(login)
     if user is not None:
         try:
             directory.change(user, how=HOW, okta_id=okta_id)
         except UserExists as error:
             raise Conflict("This Okta id is somebody else's login in the directory.") from error
     return user
+
+
+def _may_be_somebody_else(okta_id: str) -> bool:
+    """Say whether nobody here has the Okta id, and a record without one has the login of its events."""
+    login = None if _of(okta_id) is not None else _login_among(okta_facts.of(okta_id))
+    return login is not None and _without_id(login) is not None
+
+
+def _without_id(login: str) -> User | None:
+    """Return whoever has the login and no Okta id."""
+    return db.session.scalars(
+        select(User).where(
+            User.login_key == directory.account_key(login),
+            User.okta_id.is_(None),
+            User.status != UserStatus.ERASED,
+        )
+    ).first()
 
 
 def _of(okta_id: str) -> User | None:
@@ -210,7 +234,7 @@ def _stands_in_the_way(topic: str, payload: dict[str, Any], conflict: Conflict) 
     user = _of(str(payload["okta_id"]))
     record(Event.OKTA_CONFLICT, user_id=user.id if user else None, topic=topic)
     delay = 0
-    if topic == PERSON and conflict.reread and registry.current() is not None:
+    if (topic == PERSON or payload.get("unknown")) and conflict.reread and registry.current() is not None:
         # Whoever is in the way may have another login in Okta, and the event that said so was lost.
         outbox.enqueue(PROFILE, {"okta_id": conflict.reread, "arrived": False, "reported": True})
         delay = _REREAD_SECONDS

@@ -111,17 +111,20 @@ def test_who_joins_the_group_is_added_with_their_login(context):
 
 
 @only_sqlite
-def test_somebody_with_that_login_and_no_okta_id_is_the_same_person(context):
+def test_somebody_with_that_login_and_no_okta_id_waits_for_okta_s_word(context):
+    """``test_adopting`` has what comes of it."""
     telling.connect()
     known = factories.user(LOGIN.upper(), email=LOGIN)
-    factories.verification_configuration()
     told(joins(ID, login=LOGIN))
-    assert person().id == known.id
-    assert db.session.scalar(select(func.count(Invitation.id))) == 1
+    assert (person(), known.okta_id) == (None, None)
+    waiting = db.session.scalars(select(OutboxMessage).where(OutboxMessage.state == "waiting")).all()
+    assert [(each.topic, each.payload) for each in waiting] == [
+        ("okta.profile", {"okta_id": ID, "unknown": True})
+    ]
 
 
 @only_sqlite
-def test_a_suspension_finds_somebody_who_is_known_by_the_login_only(context):
+def test_without_a_connection_a_suspension_finds_somebody_who_is_known_by_the_login_only(context):
     known = factories.user(LOGIN)
     told(event("user.lifecycle.suspend", ID, login=LOGIN.lower()))
     assert holds.reasons(known.id) == [HoldReason.OKTA_SUSPENDED]
