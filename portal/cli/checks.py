@@ -109,6 +109,8 @@ def _database() -> Iterator[Finding]:
     at, newest = migrations.current(), migrations.newest()
     if at == newest:
         yield ok("migrations", f"at the newest, {newest}")
+    elif migrations.made_by_a_newer_release(at):
+        yield migrations.newer_tables("migrations", at)
     else:
         yield problem("migrations", f"at {at or 'none'}, the newest is {newest}", "run `flask db upgrade`")
 

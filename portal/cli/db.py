@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from portal import clock
 from portal.cli import common, db_checks
-from portal.cli.findings import Finding, State, ok, problem
+from portal.cli.findings import Finding, State, ok, problem, warning
 from portal.extensions import db
+from portal.health import older_revisions
 
 _PYPROJECT = Path(__file__).resolve().parent.parent.parent / "pyproject.toml"
 
@@ -35,6 +36,10 @@ def configuration(connection: Connection) -> Config:
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Bring the tables up to REVISION (default: the newest)."""
+    if revision == "head" and made_by_a_newer_release(current()):
+        # After a rollback, what starts the portal must not stop here: the release serves with these tables.
+        click.echo(f"The database is at {current()}, which a newer release has made: nothing to do.")
+        return
     with db.engine.connect() as connection:
         command.upgrade(configuration(connection), revision)
         connection.commit()
@@ -80,6 +85,8 @@ def check(as_json: bool) -> None:
 
 def _tables() -> list[Finding]:
     at, wanted = current(), newest()
+    if made_by_a_newer_release(at):
+        return [newer_tables("tables", at)]
     if at != wanted:
         return [
             problem("tables", f"at {at or 'none'}, this release needs {wanted}", "run `flask db upgrade`")
@@ -137,6 +144,20 @@ def newest() -> str | None:
     """Return the newest revision of this release."""
     with db.engine.connect() as connection:
         return ScriptDirectory.from_config(configuration(connection)).get_current_head()
+
+
+def made_by_a_newer_release(revision: str | None) -> bool:
+    """Say whether ``revision`` is none that this release knows, as after a rollback (``portal.health``)."""
+    return revision not in older_revisions() and revision != newest()
+
+
+def newer_tables(subject: str, revision: str | None) -> Finding:
+    """Return what there is to say of tables that a newer release has made."""
+    return warning(
+        subject,
+        f"at {revision}, which a newer release has made; this one serves with them",
+        "leave them if you went back to this release; else install the newer one",
+    )
 
 
 def differences() -> list[object]:

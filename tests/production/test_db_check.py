@@ -63,6 +63,29 @@ def test_tables_of_another_release_are_a_problem(
             db.session.commit()
 
 
+def test_a_release_that_was_gone_back_to_serves_with_the_newer_tables(
+    app: Flask, runner: FlaskCliRunner
+) -> None:
+    with app.app_context():
+        before = db.session.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        db.session.execute(text("UPDATE alembic_version SET version_num = '20991231_0000'"))
+        db.session.commit()
+        try:
+            assert states(runner)["tables"] == "warning"
+            # The container's start waits for it, after a rollback too.
+            upgraded = runner.invoke(args=["db", "upgrade"])
+            assert upgraded.exit_code == 0, upgraded.stderr
+            assert "newer release" in upgraded.stdout
+            told = runner.invoke(args=["doctor", "--offline"]).stdout
+            (line,) = [line for line in told.splitlines() if " migrations: " in line]
+            assert line.startswith("warning")
+            assert "20991231_0000" in line
+            assert "run `flask db upgrade`" not in told
+        finally:
+            db.session.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": before})
+            db.session.commit()
+
+
 @only_postgresql
 @pytest.mark.settings(**PRODUCTION)
 def test_commits_that_a_crash_undoes_are_a_problem_in_production(runner: FlaskCliRunner) -> None:
