@@ -40,6 +40,7 @@ def leave() -> Response | str:
     was = journey.state
     if request.method == "POST" or was != JourneyState.CANCELLED:
         if lifecycle.cancel(journey):
+            enrolments.given_up(journey)
             record(
                 Event.JOURNEY_CANCELLED,
                 reference=journey.reference,

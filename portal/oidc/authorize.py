@@ -106,6 +106,7 @@ def _end(journey: Journey) -> ProtocolError:
         return CANCELLED
     if not lifecycle.cancel(journey):
         raise JourneyOver(journey)
+    enrolments.given_up(journey)
     lifecycle.forget_what_was_asked(journey)
     record(
         Event.JOURNEY_CANCELLED,

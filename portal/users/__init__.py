@@ -8,10 +8,11 @@ have left, ``erasure`` and ``export`` are about everything that is held about a 
 
 from flask import Flask
 
-from portal.users import personal, removal
+from portal.users import enrolments, personal, removal
 
 
 def init_app(app: Flask) -> None:
     """Wire the room: what is forgotten and told about a person, and the faces of those who have left."""
+    enrolments.init_app(app)
     personal.init_app(app)
     removal.init_app(app)

@@ -13,6 +13,7 @@ face that it stored under the former.
 
 from typing import Any, NamedTuple
 
+from flask import Flask
 from sqlalchemy import and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -20,13 +21,14 @@ from portal import clock, credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db, settings, table_of
-from portal.journey import lifecycle
 from portal.models import Capture, Enrolment, EnrolmentState, Journey, User
-from portal.outbox import enqueue
+from portal.outbox import enqueue, handles
 from portal.statements import Prepared
 from portal.users import holds, news
 
 DELETE_FACE = "users.delete_face"
+#: What a journey that was given up left behind is discarded later: ``user_id`` and ``journey_id``.
+ABANDONED = "users.abandoned"
 _EXTERNAL_ID_BITS = 160
 
 _T = table_of(Enrolment)
@@ -75,6 +77,11 @@ class Standing(NamedTuple):
 
     status: str
     confirmed: Tie | None
+
+
+def init_app(app: Flask) -> None:
+    """Handle the topic :data:`ABANDONED` in ``app``."""
+    handles(app, ABANDONED, _discard_later)
 
 
 def find(user_id: str, verification_id: str) -> Enrolment | None:
@@ -213,6 +220,23 @@ def discard_abandoned(journey_id: str) -> None:
     _discard(Enrolment.id.in_(unanswered), Enrolment.state == EnrolmentState.CANDIDATE, reason="unanswered")
 
 
+def given_up(journey: Journey) -> None:
+    """Have discarded what ``journey``, which the person has just cancelled, leaves behind; flushes.
+
+    When its time would have been over, as if nobody had cancelled it: until then somebody may be at the
+    camera, and whoever begins again at once meets their own face under the identifier that it has.
+    """
+    if journey.links == 0:
+        return  # nobody was led to the camera
+    unanswered = select(Capture.id).where(
+        Capture.journey_id == journey.id, Capture.enrols, Capture.ended_at.is_(None)
+    )
+    provisional = select(Enrolment.id).where(Enrolment.journey_id == journey.id)
+    if db.session.scalar(select(or_(unanswered.exists(), provisional.exists()))):
+        delay = (journey.expires_at - clock.now()).total_seconds()
+        enqueue(ABANDONED, {"user_id": journey.user_id, "journey_id": journey.id}, delay=delay)
+
+
 def discard_all(user_id: str, *, reason: str) -> None:
     """Discard every enrolment of a person and have the faces deleted; flushes.
 
@@ -226,12 +250,17 @@ def discard_all(user_id: str, *, reason: str) -> None:
     _discard(Enrolment.user_id == user_id, reason=reason)
 
 
+def _discard_later(payload: dict[str, Any]) -> str:
+    discard_abandoned(payload["journey_id"])
+    return "discarded whatever was left"
+
+
 def _is_abandoned(enrolment: Enrolment) -> bool:
-    """Say whether the enrolment hangs on a journey whose time is over, its code never redeemed."""
+    """Say whether the enrolment hangs on a journey whose time is over, and that it never counted."""
     if enrolment.state != EnrolmentState.PROVISIONAL:
         return False
     journey = db.session.get(Journey, enrolment.journey_id)
-    return journey is not None and lifecycle.is_expired(journey)
+    return journey is None or journey.expires_at <= clock.now()
 
 
 def _discard(*conditions: Any, reason: str) -> None:

@@ -196,6 +196,71 @@ def test_an_abandoned_enrolment_stands_in_nobody_s_way_before_the_timers_run(
     assert ("bela", former) not in faces(first_use)
 
 
+@pytest.mark.parametrize("suspended", [False, True])
+def test_whoever_cancels_a_first_sign_in_leaves_no_face_in_anybody_s_way(
+    clock: MovingClock, first_use: Scene, suspended: bool
+) -> None:
+    """A stranger who only knew the login shows their face and does not finish: they cancel instead."""
+    stranger, back = first_use.waiting(face="bela")
+    if suspended:
+        on = stranger.browser.get(back).headers["Location"]
+        with first_use.app.app_context():
+            person = db.session.get_one(User, first_use.stage.user_id)
+            holds.suspend(person, how="test")
+            db.session.commit()
+            holds.resume(person, how="test")
+            db.session.commit()
+        stranger.person.open(on)
+        stranger.person.follow("Go back")
+    else:
+        stranger.person.press("Use another way to sign in")
+    assert first_use.journey().state == "CANCELLED"
+    former = external_id(first_use)
+    clean_up(first_use)
+    assert external_id(first_use) == former, "whoever begins again at once meets their own face"
+
+    clock.advance(3600)
+    clean_up(first_use)
+    assert faces(first_use) == []
+    visit, back = first_use.waiting(face="amara")
+    visit.person.open(back)
+    assert "code" in visit.person.arrival.parameters
+    assert external_id(first_use) != former
+
+
+def test_a_cancelled_first_sign_in_stands_in_nobody_s_way_before_the_timers_run(
+    clock: MovingClock, first_use: Scene
+) -> None:
+    stranger, back = first_use.waiting(face="bela")
+    stranger.browser.get(back)
+    with first_use.app.app_context():
+        person = db.session.get_one(User, first_use.stage.user_id)
+        holds.suspend(person, how="test")
+        holds.resume(person, how="test")
+        db.session.commit()
+    stranger.person.open(stranger.person.page.url)
+    stranger.person.follow("Go back")
+    assert first_use.journey().state == "CANCELLED"
+    clock.advance(3600)
+    visit, back = first_use.waiting(face="amara")
+    visit.person.open(back)
+    assert "code" in visit.person.arrival.parameters
+
+
+def test_what_somebody_cancelled_takes_nothing_from_whoever_enrolled_since(
+    clock: MovingClock, first_use: Scene
+) -> None:
+    visit, _back = first_use.waiting()
+    visit.person.press("Use another way to sign in")
+    first_use.sign_in(login_hint=first_use.stage.login)
+    clock.advance(3600)
+    clean_up(first_use)
+    found = enrolment_of(first_use)
+    assert found is not None
+    assert found.state == "confirmed"
+    assert len(faces(first_use)) == 1
+
+
 def test_two_tabs_of_a_first_sign_in_do_not_take_each_other_s_enrolment_away(
     clock: MovingClock, first_use: Scene
 ) -> None:

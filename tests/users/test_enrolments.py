@@ -77,11 +77,20 @@ def test_an_abandoned_enrolment_is_discarded_and_its_face_deleted(tie):
 
 
 def test_another_journeys_end_discards_nothing(tie):
+    person, configuration = tie
     enrolment = prepare(tie)
     passed(enrolment, "the journey")
     enrolments.discard_provisional("another journey")
-    assert prepare(tie).id == enrolment.id
+    assert enrolments.find(person.id, configuration.id) is enrolment
     assert face_deletions() == []
+
+
+def test_what_a_journey_that_was_removed_long_ago_left_behind_is_in_nobody_s_way(tie):
+    enrolment = prepare(tie)
+    former = enrolment.external_id
+    passed(enrolment, "a removed journey", "the face")
+    assert prepare(tie).external_id != former
+    assert [deletion["external_id"] for deletion in face_deletions()] == [former]
 
 
 def test_a_confirmed_enrolment_is_not_discarded_by_the_end_of_its_journey(tie):
