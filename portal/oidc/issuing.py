@@ -106,6 +106,8 @@ def _issue(journey: Journey, client: ClientView) -> str:
     user = directory.find(journey.user_id) if journey.user_id else None
     if user is None or not _may_be_told(journey, client, user):
         raise PersonRefused
+    if client.profile.answers_failures and not _is_still_named(journey, user):
+        raise PersonRefused
     enrolment = enrolments.get(journey.enrolment_id) if journey.enrolment_id else None
     if enrolment is None:
         raise PersonRefused  # the face that matched was given up meanwhile, and will be deleted
@@ -129,6 +131,12 @@ def _may_be_told(journey: Journey, client: ClientView, user: User) -> bool:
     """Say whether ``user`` may use the factor, and is who the client demands (OpenID Connect Core 5.5.1)."""
     demanded = claims_request.demanded_subject(journey.parameters["claims"])
     return user.status == UserStatus.ACTIVE and demanded in (None, claims.subject(journey, client, user))
+
+
+def _is_still_named(journey: Journey, user: User) -> bool:
+    """Say whether the name that Okta asked by, which will be the ``sub``, has not become another person's."""
+    named = directory.named(journey.parameters.get("login_hint"))
+    return named is not None and named.id == user.id
 
 
 def _redeemable_until() -> datetime:

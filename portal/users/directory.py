@@ -128,8 +128,8 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
     ``None`` removes a detail; what is not given stays. Returns the names of what is different now. Raises
     :class:`UserExists` or ``ValueError``.
 
-    What was under way for somebody under a former login ends, whoever says so: a code that was minted a
-    moment ago says that this face belongs to a login that may be another person's by now.
+    What was under way for somebody under a former login or Okta id ends, whoever says so: a code that was
+    minted a moment ago ties this face to a name that may be another person's by now.
     """
     assert user.status != UserStatus.ERASED
     kept = details.cleaned(given)
@@ -140,7 +140,8 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
     if not changed:
         return []
     _require_free(kept.get("login"), kept.get("okta_id"), but=user.id)
-    if "login" in changed and account_key(kept["login"]) != user.login_key:
+    gives_up_login = "login" in changed and account_key(kept["login"]) != user.login_key
+    if gives_up_login or ("okta_id" in changed and user.okta_id is not None):
         # Before the record itself: whoever mints a code has the journey, and may still want the person.
         holds.lock(user)
         holds.end_what_is_under_way(user.id, reason="renamed")

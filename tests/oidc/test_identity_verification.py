@@ -506,6 +506,36 @@ def test_a_code_of_a_person_who_is_gone_meanwhile_is_worth_nothing(scene: Pushin
     assert refused.value.error == "invalid_grant"
 
 
+@pytest.mark.parametrize(
+    ("detail", "when"),
+    [("okta_id", "before the code"), ("okta_id", "minted"), ("email", "before the result"),
+     ("email", "before the code")],
+)  # fmt: skip
+def test_nobody_is_verified_by_the_face_of_whoever_had_their_name_before(
+    scene: PushingScene, detail: str, when: str
+) -> None:
+    """Okta asks about somebody by a name, and says so in ``sub``: it may be another's once it is answered."""
+    with scene.app.app_context():
+        name = getattr(db.session.get_one(User, scene.stage.user_id), detail)
+    visit, back = scene.waiting(scene.arrive(login_hint=name))
+    if when != "before the result":
+        back = visit.browser.get(back).headers["Location"]
+    if when == "minted":
+        visit.person.open(back)
+    with scene.app.app_context():
+        former, successor = db.session.get_one(User, scene.stage.user_id), factories.user()
+        directory.change(former, how="test", **{detail: None})
+        directory.change(successor, how="test", **{detail: name})
+        db.session.commit()
+    if when == "minted":
+        with pytest.raises(OAuth2Error) as refused:
+            scene.okta.redeem(visit.person.arrival, visit.request)
+        assert refused.value.error == "invalid_grant"
+        return
+    visit.person.open(back)
+    check_failed(scene, visit)
+
+
 @pytest.mark.parametrize("when", ["before the capture", "before the result", "before the code", "refused"])
 def test_a_person_erased_on_the_way_is_answered_by_an_error_and_by_nobody_else(
     scene: PushingScene, when: str

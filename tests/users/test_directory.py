@@ -166,10 +166,19 @@ def test_what_no_column_can_hold_is_refused_before_the_database_does(context, de
 
 
 @pytest.mark.parametrize(
-    ("login", "ends"), [("amara@acme.example", True), ("AMARA.OKAFOR@acme.example", False)], ids=str
+    ("former", "changes", "ends"),
+    [
+        ({}, {"login": "amara@acme.example"}, True),
+        ({}, {"login": "AMARA.OKAFOR@acme.example"}, False),
+        ({"okta_id": "00u1former"}, {"okta_id": "00u2other"}, True),
+        ({"okta_id": "00u1former"}, {"okta_id": None}, True),
+        ({"okta_id": None}, {"okta_id": "00u1first"}, False),
+    ],
+    ids=str,
 )
-def test_what_is_under_way_under_a_former_login_ends(amara, login, ends):
+def test_what_is_under_way_under_a_former_name_ends(amara, former, changes, ends):
     """A code says that a face is a login's: that login may be somebody else's once it is redeemed."""
+    directory.change(amara, how="test", **former)
     issued = factories.journey(person=amara)
     code = codes.mint(
         journey_id=issued.id, client_id=issued.client_id, user_id=amara.id,
@@ -178,7 +187,7 @@ def test_what_is_under_way_under_a_former_login_ends(amara, login, ends):
         userinfo_claims={"sub": amara.id}, confirms_enrolment=None, lifetime=60,
     )  # fmt: skip
     db.session.commit()
-    assert "login" in directory.change(amara, how="test", login=login)
+    assert directory.change(amara, how="test", **changes) == list(changes)
     db.session.commit()
     assert (codes.find(code).revoked_at is not None) is ends
     assert (db.session.get_one(Journey, issued.id).refusal == "renamed") is ends
