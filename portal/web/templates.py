@@ -10,7 +10,7 @@ from typing import Any
 
 from flask.sansio.app import App
 from flask.templating import Environment
-from jinja2 import BaseLoader, StrictUndefined
+from jinja2 import BaseLoader, BytecodeCache, StrictUndefined
 from jinja2 import Environment as BareEnvironment
 from markupsafe import Markup
 
@@ -27,7 +27,7 @@ class Templates(Environment):
         # The templates are those of one folder: keeping them all costs less than choosing which to keep.
         super().__init__(app, **_RULES | {"cache_size": -1} | options)
         assert self.loader is not None
-        self.globals["kept"] = _keeper(self.loader, reloading=self.auto_reload)
+        self.globals["kept"] = _keeper(self.loader, self.bytecode_cache, reloading=self.auto_reload)
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """Return the globals of a template: the environment's own, where the template has none of its own.
@@ -38,11 +38,13 @@ class Templates(Environment):
         return super().make_globals(d) if d else self.globals
 
 
-def _keeper(loader: BaseLoader, *, reloading: bool) -> Callable[..., Markup]:
+def _keeper(loader: BaseLoader, compiled: BytecodeCache | None, *, reloading: bool) -> Callable[..., Markup]:
     """Return what writes a part of a page, once for each of the values that it is given."""
     # Knows nothing of a request: a part that asked for its nonce, or for the token of a form, would hand one
     # person's to the next. Here it is an unknown name, at the first look at the page.
-    parts = BareEnvironment(loader=loader, autoescape=True, auto_reload=reloading, **_RULES)
+    parts = BareEnvironment(
+        loader=loader, autoescape=True, auto_reload=reloading, bytecode_cache=compiled, **_RULES
+    )
 
     def written(name: str, **values: Hashable) -> Markup:
         return parts.get_template(name).make_module(values).__html__().strip()

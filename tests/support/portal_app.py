@@ -4,16 +4,20 @@ Every HTML page that the client is given is checked by ``tests/page_checks.py``,
 """
 
 from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from werkzeug.test import TestResponse
 
 from portal import settings
 from portal.app import create_app
 from portal.extensions import db
+from portal.web.application import Portal
 from tests.page_checks import check_page
 from tests.support.databases import Database
 from tests.support.machine import TOP
@@ -32,6 +36,35 @@ class CheckedClient(FlaskClient):
         if response.mimetype == "text/html" and response.status_code not in (301, 302, 303, 307, 308):
             check_page(response.text, response.headers)
         return response
+
+
+class CompiledTemplates(BytecodeCache):
+    """The templates that this process has compiled: every test's application renders the same files."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, tuple[str, CodeType]] = {}
+
+    def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
+        """Return what is known of a template; one environment compiles it otherwise than another."""
+        kind = type(environment).__name__
+        bucket = Bucket(environment, f"{kind}/{name}", self.get_source_checksum(source))
+        self.load_bytecode(bucket)
+        return bucket
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Put the compiled template into ``bucket`` if its source is still the same."""
+        checksum, code = self._compiled.get(bucket.key, (None, None))
+        if checksum == bucket.checksum:
+            bucket.code = code
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        assert bucket.code is not None
+        self._compiled[bucket.key] = (bucket.checksum, bucket.code)
+
+
+# For every application of this process, also for those that a test makes by itself.
+Portal.jinja_options = {**Portal.jinja_options, "bytecode_cache": CompiledTemplates()}
 
 
 def make_app(database: Database, **overrides: Any) -> Flask:
