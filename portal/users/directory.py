@@ -11,7 +11,7 @@ from portal.extensions import db, table_of
 from portal.journey import lifecycle
 from portal.models import User, UserStatus
 from portal.statements import Prepared
-from portal.users import details, erasure, holds, news, personal
+from portal.users import details, erasure, holds, invitations, news, personal
 
 LONGEST_ACCOUNT = 320
 
@@ -129,7 +129,8 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
     :class:`UserExists` or ``ValueError``.
 
     What was under way for somebody under a former login or Okta id ends, whoever says so: a code that was
-    minted a moment ago ties this face to a name that may be another person's by now.
+    minted a moment ago ties this face to a name that may be another person's by now. An invitation that
+    went to a former address is put in another's place (:func:`portal.users.invitations.readdress`).
     """
     assert user.status != UserStatus.ERASED
     kept = details.cleaned(given)
@@ -147,10 +148,13 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
         holds.end_what_is_under_way(user.id, reason="renamed")
     if "okta_id" in changed:
         news.registration_may_differ(user.id)  # under the former id it belongs to nobody from now on
+    former_address = user.email_key
     _keep(user, {name: kept[name] for name in changed})
     user.updated_at = clock.now()
     db.session.flush()
     record(Event.USER_CHANGED, user_id=user.id, how=how, details=changed)
+    if former_address and former_address != user.email_key:
+        invitations.readdress(user, how=how)
     if "okta_id" in changed:
         news.registration_may_differ(user.id)
     return changed

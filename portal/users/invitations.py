@@ -6,6 +6,7 @@ invitation is consumed when the enrolment is confirmed, so that a camera that fa
 """
 
 import logging
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -132,6 +133,32 @@ def replace(last: Invitation, user: User, *, how: str) -> Invitation:
     made = _make(user.id, verification_id, how=how, reminders=last.reminders)
     _mail(made, "invitation")
     return made
+
+
+def readdress(user: User, *, how: str) -> int:
+    """Take back what was sent to a former address of a person, and mail another to the present one; flushes.
+
+    The former may be a stranger's: mistyped, or given to somebody else. Whoever has begun by it does not
+    finish. A link that an operator handed over where mail is off went to no address, and stays good. Returns
+    how many were taken back.
+    """
+    mail_is_on = settings().mail_transport != "off"
+    there = db.session.scalars(
+        select(Invitation).where(
+            Invitation.user_id == user.id,
+            Invitation.ended_at.is_(None),
+            Invitation.expires_at > clock.now(),
+        )
+    ).all()
+    went_out = [each for each in there if mail_is_on or each.sent_at is not None]
+    taken_back = [each for each in went_out if end(each, InvitationEnd.REVOKED)]
+    for each in taken_back:
+        enrolled = enrolments.is_confirmed(enrolments.find(user.id, each.verification_id))
+        if user.email and mail_is_on and not enrolled:
+            # Also for somebody held back: it is not mailed then, but reminders go on from here afterwards.
+            with suppress(InvitedAlready):
+                _mail(_make(user.id, each.verification_id, how=how, reminders=each.reminders), "invitation")
+    return len(taken_back)
 
 
 def find(invitation_id: str) -> Invitation | None:

@@ -1,4 +1,4 @@
-"""A record without an Okta id belongs to whoever has its login in Okta now, and not when an event was written."""
+"""A record without an Okta id is whose Okta says its login is now, and not whose it was in a late event."""
 
 import pytest
 from sqlalchemy import select
