@@ -53,6 +53,25 @@ def apply(patch: Any, user: Any) -> None:
         part.patch(user, schemas.DESCRIBING if describes else schemas.POLICY)
 
 
+def external_id_in(patch: Any) -> str | None:
+    """Return the external id that a PATCH, as :func:`read` returned it, is about to give, if it does."""
+    given = None
+    for operation in patch.operations or ():
+        named = operation.value if operation.path is None else {str(operation.path): operation.value}
+        given = _external_id(named) or given
+    return given
+
+
+def _external_id(values: Any) -> str | None:
+    """Return the external id among named values, also with the schema before it or around it."""
+    for name, value in values.items() if isinstance(values, dict) else ():
+        if name.rpartition(":")[2].lower() == "externalid" and isinstance(value, str):
+            return value
+        if name.lower() == str(schemas.User.__schema__).lower() and (found := _external_id(value)):
+            return found
+    return None
+
+
 def _describes_an_entry(operation: Any) -> bool:
     """Say whether an operation adds to the entry of a kind, such as ``emails[type eq "work"].value``."""
     if operation.op != _Op.add or not operation.path:

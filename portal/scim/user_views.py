@@ -85,7 +85,7 @@ class OneUser(MethodView):
         """Change some of the person."""
         wanted = answers.wanted(schemas.FullUser)
         operations = paths.read(_Patch, schemas.FullUser, entrance.body())
-        user = people.lock(user_id)
+        user = people.lock(user_id, paths.external_id_in(operations))
         answers.require_match(person.one(user).meta.version)
         with schemas.POLICY:
             people.patch(user, operations)

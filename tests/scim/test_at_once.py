@@ -1,11 +1,12 @@
 """Two clients at the same moment: one wins, the other is told, and nothing is lost; on both databases."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from portal.extensions import db
 from portal.models import ScimMember, User
-from tests.scim.callers import Caller, group, new_token, person
+from portal.users import okta_facts
+from tests.scim.callers import USER, Caller, group, new_token, person
 from tests.support.at_once import at_once
 
 HANDS = 4
@@ -108,3 +109,32 @@ def test_a_group_and_its_people_arriving_at_once(callers):
 def test_one_group_posted_at_once_is_made_once(callers):
     answers = at_once(HANDS, lambda n: callers[n].post("/Groups", group("Staff")))
     assert _statuses(answers) == [201, 409, 409, 409]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "replace", "path": "externalId", "value": "00uJANE"},
+        {"op": "Add", "value": {"ExternalID": "00uJANE"}},
+        {"op": "add", "path": f"{USER}:externalId", "value": "00uJANE"},
+        {"op": "replace", "value": {USER: {"externalId": "00uJANE"}}},
+    ],
+    ids=str,
+)
+def test_a_patch_that_brings_an_okta_id_locks_in_the_order_of_everybody(app, callers, operation, monkeypatch):
+    """A worker has what Okta said about somebody and comes to their record next: none waits for the other."""
+    made = callers[0].made(externalId="employee-17")
+    done = []
+    lock = okta_facts.lock
+
+    def noted(connection, cursor, statement, *others):
+        if statement.startswith("UPDATE users"):
+            done.append("record")
+
+    monkeypatch.setattr(okta_facts, "lock", lambda okta_id: (done.append(okta_id), lock(okta_id)))
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", noted)
+        assert callers[0].patch(f"/Users/{made['id']}", operation).status_code == 200
+        event.remove(db.engine, "before_cursor_execute", noted)
+        assert db.session.get_one(User, made["id"]).okta_id == "00uJANE"
+    assert done[:2] == ["00uJANE", "record"]
