@@ -15,13 +15,14 @@ from sqlalchemy import (
     delete,
     exists,
     insert,
+    or_,
     select,
     update,
 )
 
 from portal import clock, credentials, records
 from portal.extensions import db, execute, rows_touched, table_of
-from portal.models import AuthorizationGrant, User, UserStatus
+from portal.models import AuthorizationGrant, Journey, User, UserStatus
 from portal.statements import Prepared, Row
 
 CODE_PREFIX = "vpc_"
@@ -87,7 +88,7 @@ def minting(source: FromClause | None = None) -> Insert:
 
 _MINT = Prepared(minting())
 _GRANT_COLUMNS = [_T.c[name] for name in Grant.__dataclass_fields__]
-_USERS = table_of(User)
+_USERS, _JOURNEYS = table_of(User), table_of(Journey)
 #: What a token needs of the code that was spent for it, beside what ends and records its journey.
 TOLD = ("user_id", "scope", "id_token_claims")
 #: What spending a code writes; ``now``, ``token`` and ``until`` are bound.
@@ -182,6 +183,17 @@ def redeem(grant: Grant, *, access_token: str, access_lifetime: int) -> bool:
         "until": clock.after(access_lifetime),
     }
     return execute(_SPEND, values).rowcount == 1
+
+
+def is_vouched_for(grant: Grant) -> bool:
+    """Say whether its person may use the factor now, or the code says that they were not verified.
+
+    For a code that was not found by :func:`acceptable`. Whoever takes the factor away revokes the codes that
+    are there; one that came before the end of that transaction was not.
+    """
+    may = exists().where(_USERS.c.id == grant.user_id, _USERS.c.status == UserStatus.ACTIVE.value)
+    denies = exists().where(_JOURNEYS.c.id == grant.journey_id, _JOURNEYS.c.verified_at.is_(None))
+    return bool(db.session.scalar(select(or_(may, denies))))
 
 
 def acceptable(

@@ -160,9 +160,12 @@ class _CodeGrant(AuthorizationCodeGrant):
     def _settled(self, grant: Grant) -> bool:
         """Settle what a redemption settles: the journey ends, and an enrolment made in it counts from now on.
 
-        ``False`` if that enrolment was discarded meanwhile: then nothing vouches for the person any more.
+        ``False`` if that enrolment was discarded meanwhile, or the factor held back: then nothing vouches for
+        the person any more.
         """
         self.reference = lifecycle.redeem(grant.journey_id)
+        if not codes.is_vouched_for(grant):
+            return False
         if grant.confirms_enrolment is None:
             return True
         return enrolments.confirm(grant.confirms_enrolment, how="sign-in")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 from contextlib import nullcontext
+from threading import Thread
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -303,6 +304,20 @@ def test_a_person_who_was_suspended_after_the_code_gets_no_token(scene: Scene) -
     with scene.app.app_context():
         holds.suspend(db.session.get_one(User, scene.stage.user_id), how="test")
         db.session.commit()
+    refused(post(scene, fields(scene, visit, code)), "invalid_grant")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_whole_sign_in_while_somebody_is_being_suspended_gets_no_token(scene: Scene) -> None:
+    """What suspends may hold back many people before it commits, and nothing of this was there to end."""
+    walked: list[tuple[Visit, str]] = []
+    with scene.app.app_context():
+        holds.suspend(db.session.get_one(User, scene.stage.user_id), how="test")
+        walking = Thread(target=lambda: walked.append(scene.with_code()))
+        walking.start()
+        walking.join(30)
+        db.session.commit()
+    visit, code = walked[0]
     refused(post(scene, fields(scene, visit, code)), "invalid_grant")
 
 
