@@ -9,7 +9,6 @@ from sqlalchemy.orm import configure_mappers
 from portal import (
     capture,
     cli,
-    connections,
     enrolment,
     extensions,
     health,
@@ -62,7 +61,6 @@ def create_app(configured: Settings | None = None, **overrides: Any) -> Flask:
     FormTokens(app)
     users.init_app(app)
     verifications.init_app(app)
-    connections.init_app(app)
     oidc.init_app(app)
     capture.init_app(app)
     enrolment.init_app(app)

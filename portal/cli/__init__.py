@@ -15,7 +15,8 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from portal.cli import retention, shell
+from portal.cli import shell
+from portal.outbox import left_to_workers
 
 #: Each noun with the modules that make it: the first one holds its group, the others add commands to it.
 NOUNS = {
@@ -58,4 +59,4 @@ def init_app(app: Flask) -> None:
     nouns.commands.update(app.cli.commands)
     app.cli = nouns
     shell.init_app(app)
-    retention.init_app(app)
+    left_to_workers(app, "portal.cli.retention")

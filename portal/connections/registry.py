@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from threading import Lock
 
-from flask import Flask, current_app
+from flask import current_app
 
 from portal import clock, credentials
 from portal.extensions import db, settings, vault
@@ -109,11 +109,6 @@ def remove(connection: OktaConnection) -> None:
     db.session.flush()
 
 
-def init_app(app: Flask) -> None:
-    """Prepare what the process shares; nothing is connected before it is used."""
-    app.extensions[_EXTENSION] = _Shared()
-
-
 def outbound() -> Outbound:
     """Return the door to Okta: public https addresses only, this machine's too in demo and test."""
     shared = _shared()
@@ -136,5 +131,6 @@ def _limits(org_url: str) -> RateLimits:
 
 
 def _shared() -> _Shared:
-    found: _Shared = current_app.extensions[_EXTENSION]
+    # Whichever thread is first, all of them find the same.
+    found: _Shared = current_app.extensions.setdefault(_EXTENSION, _Shared())
     return found

@@ -9,10 +9,11 @@ by import. ``new_link`` sends somebody with an old link another one.
 
 from flask import Flask
 
-from portal.enrolment import mailing, routes
+from portal import outbox
+from portal.enrolment import routes
 
 
 def init_app(app: Flask) -> None:
     """Wire the room."""
     routes.init_app(app)
-    mailing.init_app(app)
+    outbox.left_to_workers(app, "portal.enrolment.mailing")

@@ -1,17 +1,37 @@
-"""Every address of enrolment by invitation."""
+"""Every address of enrolment by invitation.
+
+What answers is loaded when the first request for it comes: each person is invited once, and signing in with
+Okta needs a client and Okta's wire, which take a megabyte and a half of each process.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
 
 from flask import Blueprint, Flask
+from flask.typing import ResponseReturnValue
 
-from portal.enrolment import entrance, finishing, new_link, proof
 from portal.extensions import limit
 
 bp = Blueprint("enrolment", __name__)
 
-bp.add_url_rule("/enrol", "enter", entrance.enter, methods=["GET", "POST"])
-bp.add_url_rule("/enrol/new-link", "new_link", new_link.ask, methods=["GET", "POST"])
-bp.add_url_rule("/enrol/okta/callback", "okta_callback", proof.okta_callback, methods=["GET"])
-bp.add_url_rule("/enrol/continue", "resume", finishing.resume, methods=["GET"])
-bp.add_url_rule("/enrol/leave", "leave", finishing.leave, methods=["GET", "POST"])
+
+def _answered_by(module: str, what: str) -> Callable[[], ResponseReturnValue]:
+    """Return a view that loads what answers: ``what`` in a module of this room."""
+
+    def view() -> ResponseReturnValue:
+        answer: ResponseReturnValue = getattr(import_module(f"portal.enrolment.{module}"), what)()
+        return answer
+
+    return view
+
+
+bp.add_url_rule("/enrol", "enter", _answered_by("entrance", "enter"), methods=["GET", "POST"])
+bp.add_url_rule("/enrol/new-link", "new_link", _answered_by("new_link", "ask"), methods=["GET", "POST"])
+bp.add_url_rule(
+    "/enrol/okta/callback", "okta_callback", _answered_by("proof", "okta_callback"), methods=["GET"]
+)
+bp.add_url_rule("/enrol/continue", "resume", _answered_by("finishing", "resume"), methods=["GET"])
+bp.add_url_rule("/enrol/leave", "leave", _answered_by("finishing", "leave"), methods=["GET", "POST"])
 
 
 def init_app(app: Flask) -> None:

@@ -1,29 +1,24 @@
-"""Keeping Okta's events, and reading from them what Okta says about people now.
+"""Reading from Okta's events, as they were kept (``keeping``), what Okta says about people now.
 
-Events are kept as they arrive, each once, and worked off later by the outbox: an event becomes facts
-(``users.okta_facts``), and the directory follows the facts of each person in a message of its own, so that
-somebody whose record is in the way of it is in nobody else's.
+They are worked off by the outbox: an event becomes facts (``users.okta_facts``), and the directory follows
+the facts of each person in a message of its own, so that somebody whose record is in the way of it is in
+nobody else's.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from portal import clock, credentials, outbox
+from portal import outbox
 from portal.connections import registry
 from portal.extensions import db
 from portal.models import OktaConnection, OktaEvent, OktaFact, User
 from portal.okta.events_people import LEASE_SECONDS, PERSON
-from portal.okta.events_reading import OktaEventRead
+from portal.okta.keeping import EVENTS
 from portal.users import okta_facts
 from portal.users.okta_facts import Fact, Kind
 
-#: The payload names a batch of kept events.
-EVENTS = "okta.events"
-HOOK, LOG = "hook", "log"
 _ROWS_AT_ONCE = 500
 #: Worked off in one transaction; the rest in another message.
 _MOST_AT_ONCE = 2000
@@ -51,20 +46,6 @@ TYPES = (*_SAYS, *_OF_GROUP)
 def init_app(app: Flask) -> None:
     """Handle the topic in ``app``."""
     outbox.handles(app, EVENTS, handle, lease=LEASE_SECONDS)
-
-
-def keep(events: Iterable[OktaEventRead], source: str) -> int:
-    """Keep events that are not known yet, to be worked off by the outbox; returns how many rows are new."""
-    batch = credentials.random_hex()
-    rows = [row for event in events for row in _rows(event, source, batch)]
-    new = 0
-    for begin in range(0, len(rows), _ROWS_AT_ONCE):
-        statement = _insert().values(rows[begin : begin + _ROWS_AT_ONCE]).on_conflict_do_nothing()
-        # Counted by what comes back: not every driver says how many rows such a statement added.
-        new += len(db.session.execute(statement.returning(OktaEvent.uuid)).all())
-    if new:
-        outbox.enqueue(EVENTS, {"batch": batch})
-    return new
 
 
 def handle(payload: dict[str, Any]) -> str:
@@ -141,29 +122,3 @@ def _write(outcome: str, events: list[OktaEvent]) -> None:
             .values(outcome=outcome, **({"login": None} if outcome == "ignored" else {}))
             .execution_options(synchronize_session=False)
         )
-
-
-def _rows(event: OktaEventRead, source: str, batch: str) -> list[dict[str, Any]]:
-    people = [(person.okta_id, person.login) for person in event.people] or [("", None)]
-    return [
-        {
-            "uuid": event.uuid,
-            "okta_id": okta_id,
-            "batch": batch,
-            "source": source,
-            "event_type": event.event_type,
-            "published": event.published,
-            "login": login,
-            "groups": [list(group) for group in event.groups],
-            "succeeded": event.succeeded,
-            "received_at": clock.now(),
-        }
-        for okta_id, login in people
-    ]
-
-
-def _insert() -> Any:
-    """Return an INSERT in the dialect that knows ON CONFLICT: both databases spell it alike."""
-    if db.engine.dialect.name == "postgresql":
-        return postgresql.insert(OktaEvent)
-    return sqlite.insert(OktaEvent)

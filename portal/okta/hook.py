@@ -12,7 +12,7 @@ from portal.audit.events import Event
 from portal.audit.log import record
 from portal.connections import hook_secrets
 from portal.extensions import db, settings
-from portal.okta import events, events_reading
+from portal.okta import events_reading, keeping
 from portal.users import details
 
 _CHALLENGE = "x-okta-verification-challenge"
@@ -47,8 +47,8 @@ def _receive() -> tuple[Response, int]:
     except events_reading.Unreadable:
         return _refuse("body", 400)
     if unreadable:
-        record(Event.OKTA_EVENTS_UNREADABLE, source=events.HOOK, count=unreadable)
-    events.keep(found, events.HOOK)
+        record(Event.OKTA_EVENTS_UNREADABLE, source=keeping.HOOK, count=unreadable)
+    keeping.keep(found, keeping.HOOK)
     db.session.commit()
     return Response(status=204), 204
 

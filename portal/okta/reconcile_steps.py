@@ -12,7 +12,7 @@ from portal.audit.log import record
 from portal.connections import registry
 from portal.extensions import db, rows_touched
 from portal.models import OktaConnection, OktaFact, OktaReading, OktaReconciliation, User
-from portal.okta import events, events_people, events_reading, reconcile_plan, registration
+from portal.okta import events, events_people, events_reading, keeping, reconcile_plan, registration
 from portal.okta.events_profile import CLOCKS_DIFFER
 from portal.okta.failures import told_to_the_outbox
 from portal.okta.logins import Conflict
@@ -96,8 +96,8 @@ def do_log(run: Run, patience: float) -> None:
         going_on = run.going_on(page.after) if page.items else None
     found, unreadable = events_reading.many(page.items)
     if unreadable:
-        record(Event.OKTA_EVENTS_UNREADABLE, source=events.LOG, count=unreadable)
-    new = events.keep(found, events.LOG)
+        record(Event.OKTA_EVENTS_UNREADABLE, source=keeping.LOG, count=unreadable)
+    new = keeping.keep(found, keeping.LOG)
     report = run.counted(events_read=len(found), events_new=new, unreadable=unreadable) | {"walk": going_on}
     if going_on:
         move(run.token, after=page.after, report=report)

@@ -1,6 +1,8 @@
 """Writing messages, and saying who handles which topic."""
 
+import threading
 from collections.abc import Callable, Collection
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from flask import Flask, current_app
@@ -30,6 +32,8 @@ def told_by_the_driver(error: Exception) -> tuple[str, str]:
 
 
 _NAME = "portal.outbox"
+_LEFT = "portal.outbox.left_to_workers"
+_wiring = threading.Lock()
 
 
 class Entry(NamedTuple):
@@ -113,7 +117,27 @@ def handles(app: Flask, topic: str, handler: Handler, *, lease: float | None = N
     entries[topic] = Entry(handler, lease)
 
 
+def left_to_workers(app: Flask, *modules: str) -> None:
+    """Have the ``init_app`` of each of ``modules`` say what it handles, and does on schedule, to a worker.
+
+    They are imported when somebody first asks what there is to do: memory is paid for by every process, and
+    one that only answers requests writes messages and works none off.
+    """
+    app.extensions.setdefault(_LEFT, []).extend(modules)
+
+
+def wire_what_was_left(app: Flask) -> None:
+    """Import what was left to workers, and have it say what it does in ``app``; once."""
+    left: list[str] = app.extensions.get(_LEFT, [])
+    # Threads of one worker come at once, and each is to find all of it.
+    with _wiring:
+        while left:
+            import_module(left[0]).init_app(app)
+            del left[0]
+
+
 def handlers() -> dict[str, Entry]:
     """Return every handler of the current application by its topic."""
+    wire_what_was_left(current_app)
     entries: dict[str, Entry] = current_app.extensions.get(_NAME, {})
     return entries

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from portal import clock
 from portal.extensions import DATABASE_AWAY, db, rows_touched
 from portal.models import ScheduledJob
-from portal.outbox.messages import NO_DATABASE, OutboxFailure, told_by_the_driver
+from portal.outbox.messages import NO_DATABASE, OutboxFailure, told_by_the_driver, wire_what_was_left
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ def every(app: Flask, name: str, seconds: float, job: Job) -> None:
 
 def registered() -> dict[str, Entry]:
     """Return every job of the current application by its name."""
+    wire_what_was_left(current_app)
     entries: dict[str, Entry] = current_app.extensions.get(_NAME, {})
     return entries
 

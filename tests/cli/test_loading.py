@@ -21,4 +21,4 @@ def test_every_module_of_commands_belongs_to_a_noun() -> None:
 def test_the_web_servers_application_loads_no_command() -> None:
     code = "import sys, portal.app; print(sorted(m for m in sys.modules if m.startswith('portal.cli.')))"
     said = subprocess.run([sys.executable, "-c", code], cwd=TOP, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "['portal.cli.retention', 'portal.cli.shell']"
+    assert said.stdout.strip() == "['portal.cli.shell']"

@@ -10,7 +10,7 @@ from portal import clock as portal_clock
 from portal.cli import retention
 from portal.extensions import db
 from portal.models import AuditEvent, HoldReason, Invitation, OktaEvent, OktaFact, OutboxMessage, User
-from portal.okta import events, events_reading
+from portal.okta import events, events_reading, keeping
 from portal.users import holds, okta_facts
 from tests.okta import telling
 from tests.okta.telling import event, joins, leaves
@@ -24,7 +24,7 @@ def told(*entries):
     """Keep events as a hook does, and let the worker do the rest, but for what needs Okta or mail."""
     found, unreadable = events_reading.many(list(entries))
     assert unreadable == 0
-    events.keep(found, events.HOOK)
+    keeping.keep(found, keeping.HOOK)
     db.session.commit()
     telling.work()
 

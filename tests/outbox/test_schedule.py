@@ -11,7 +11,7 @@ from portal.outbox import OutboxFailure, enqueue, every, schedule
 @pytest.fixture
 def portal(app, context, clock):
     """The portal with an empty timetable."""
-    app.extensions.pop("portal.schedule", None)
+    schedule.registered().clear()
     return app
 
 

@@ -181,8 +181,8 @@ def test_what_a_worker_could_not_write_is_done_when_there_is_room(
             place.empty()
         return passed() > schedule.LONGEST_LEASE + 60
 
-    place.app.extensions.pop("portal.schedule")
     with place.app.app_context():
+        schedule.registered().clear()
         if what == "job":
             every(place.app, "tests.job", 86_400, work)
         else:
