@@ -30,6 +30,7 @@ _GENESIS = "0" * 64
 #: Longer than any statement may take: an id is drawn a moment before its transaction gets a number.
 _SETTLING_SECONDS = 60
 
+_IS_ACCEPTANCE = AuditEvent.event == Event.AUDIT_CHAIN_ACCEPTED.label
 Sealed = Row[tuple[int, datetime, str, str | None, str | None, str | None, dict[str, Any]]]
 
 
@@ -130,19 +131,26 @@ def prune(before: datetime) -> int:
     chain = _held()
     assert chain is not None
     key = _checked(chain)
-    first = chain.pruned_sequence
     rows = db.session.execute(
         select(AuditLink.sequence, AuditLink.event_id, AuditLink.hash, AuditEvent.at)
         .outerjoin(AuditEvent, AuditEvent.id == AuditLink.event_id)
-        .where(AuditLink.sequence > first, AuditLink.sequence <= first + BATCH)
+        .where(AuditLink.sequence > chain.pruned_sequence)
         .order_by(AuditLink.sequence)
+        .limit(BATCH)
     ).all()
     undelivered = db.session.scalar(select(func.min(AuditSink.sequence)))
     old: list[Any] = []
+    place, accepted = chain.pruned_sequence, None
     for row in rows:
-        if row.at is None or row.sequence != first + len(old) + 1:
-            raise ChainBroken(f"The event at place {first + len(old) + 1} is missing.")
-        if row.at >= before or (undelivered is not None and row.sequence > undelivered):
+        place += 1
+        if row.at is None or row.sequence != place:
+            accepted = _accepted_place() if accepted is None else accepted
+            if row.sequence > accepted:
+                raise ChainBroken(f"The event at place {place} is missing.")
+        place = row.sequence
+        # One that is missing, and accepted so, is as old as its neighbours.
+        young = row.at is not None and row.at >= before
+        if young or (undelivered is not None and row.sequence > undelivered):
             break
         old.append(row)
     if not old:
@@ -163,19 +171,38 @@ def prune(before: datetime) -> int:
 
 
 def accept() -> None:
-    """Go on from the last link there is, although the chain is broken; recorded; flushes.
+    """Go on from the last link there is, although the chain is broken; recorded and sealed; flushes.
 
-    For an operator who has looked at what ``verify`` found. What was changed stays visible to it.
+    For an operator who has looked at what ``verify`` found. What was changed stays visible to it, and a place
+    that was cut off stays empty: receivers have an event under it, and would take no other.
     """
-    chain = current()
+    chain = _held()
     if chain is None:
         raise ChainBroken("There is no chain to go on from.")
-    last = _last_link()
-    values = {"head_sequence": last.sequence, "head_hash": last.hash} if last else {
-        "head_sequence": chain.pruned_sequence, "head_hash": chain.pruned_hash,
-    }  # fmt: skip
-    _write(chain, key_of(chain), values)
-    record(Event.AUDIT_CHAIN_ACCEPTED, sequence=values["head_sequence"])
+    key, last = key_of(chain), _last_link()
+    kept, before = (last.sequence, last.hash) if last else (chain.pruned_sequence, chain.pruned_hash)
+    state_is_ours = credentials.same(chain.mac, mac_of(key, chain))
+    place = max(kept, chain.head_sequence if state_is_ours else 0) + 1
+    record(Event.AUDIT_CHAIN_ACCEPTED, sequence=kept)
+    db.session.flush()
+    event = db.session.execute(
+        select(*columns()).where(_IS_ACCEPTANCE).order_by(AuditEvent.id.desc()).limit(1)
+    ).one()
+    head = hash_of(key, before, place, event)
+    db.session.execute(insert(AuditLink), [{"sequence": place, "event_id": event.id, "hash": head}])
+    _write(chain, key, {"head_sequence": place, "head_hash": head})
+
+
+def _accepted_place() -> int:
+    """Return the place of the newest sealed acceptance: what is missing before it, somebody has looked at."""
+    return (
+        db.session.scalar(
+            select(func.max(AuditLink.sequence))
+            .join(AuditEvent, AuditEvent.id == AuditLink.event_id)
+            .where(_IS_ACCEPTANCE)
+        )
+        or 0
+    )
 
 
 def _begin() -> AuditChain:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from portal import clock as portal_clock
-from portal.audit import chain, checking
+from portal.audit import chain, checking, export
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.cli import retention
@@ -131,8 +131,42 @@ def test_a_chain_that_was_cut_off_is_found_out_and_not_covered_up_by_what_comes_
     db.session.rollback()
     chain.accept()
     db.session.commit()
-    assert seal() >= 2
+    assert seal() == 1
+    assert [(fault.kind, fault.sequence) for fault in checking.faults()] == [("link-removed", place)]
+
+
+def test_no_event_takes_the_place_of_one_that_was_cut_off_and_that_receivers_have(ids):
+    do(delete(AuditLink).where(AuditLink.event_id.in_(ids[4:])))
+    do(delete(AuditEvent).where(AuditEvent.id.in_(ids[4:])))
+    chain.accept()
+    db.session.commit()
+    happen(1)
+    seal()
+    told = [(event["sequence"], event["event"]) for event in export.after(len(ids), 100)]
+    assert told == [(7, "audit:chain:accepted"), (8, "cli:client:disabled")]
+
+
+def test_what_was_accepted_is_seen_until_it_is_old_enough_and_stops_no_pruning(ids, clock):
+    do(delete(AuditEvent).where(AuditEvent.id == ids[1]))
+    do(delete(AuditLink).where(AuditLink.event_id == ids[3]))
+    do(delete(AuditEvent).where(AuditEvent.id == ids[3]))
+    clock.advance(100)
+    chain.accept()
+    db.session.commit()
+    assert {fault.kind for fault in checking.faults()} == {"removed", "link-removed", "changed"}
+    assert chain.prune(portal_clock.after(-200)) == 0
+    assert chain.prune(portal_clock.after(-50)) == 5, "the links that are left of six events"
+    db.session.commit()
     assert list(checking.faults()) == []
+    assert db.session.scalars(select(AuditEvent.event)).all() == ["audit:chain:accepted"]
+    # What goes missing afterwards was not accepted.
+    happen(3)
+    seal()
+    do(delete(AuditEvent).where(AuditEvent.id == db.session.scalar(select(func.max(AuditEvent.id)))))
+    clock.advance(100)
+    with pytest.raises(chain.ChainBroken, match="missing"):
+        chain.prune(portal_clock.now())
+    db.session.rollback()
 
 
 def test_the_end_of_the_chain_cannot_be_written_without_its_key(ids):
