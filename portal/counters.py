@@ -1,22 +1,20 @@
 """Counting calls in the process's own memory, for rate limits without Redis.
 
-The storage that comes with ``limits`` starts a thread for nearly every call it counts, to drop what has
-expired; here that is done while counting, once in a while. And the limits are held here without
-Flask-Limiter, whose work for a request costs more than reading its form: it is for the shared count, which
-waits for Redis anyway.
+Without Flask-Limiter and ``limits``, which are for the shared count (``shared_counters``): their work for a
+request costs more than reading its form, their storage in memory starts a thread for nearly every call it
+counts, and their clients of five databases take two megabytes of every process. What has expired is dropped
+here while counting, once in a while.
 """
 
 import math
+import re
 import threading
 from collections.abc import Callable, Collection
 from functools import lru_cache, wraps
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from flask import request
-from limits import parse_many
-from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from portal import clock
@@ -28,33 +26,46 @@ _SWEEP_EVERY = 1000
 #: of millions of networks to come from, and each would stay until its window ends.
 _MOST_KEPT = 50_000
 
+_SECONDS = {
+    "second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 30 * 86_400, "year": 360 * 86_400,
+}  # fmt: skip
+_RATE = re.compile(rf"\s*([0-9]+)\s*(?:/|per)\s*([0-9]+)?\s*({'|'.join(_SECONDS)})s?\s*", re.IGNORECASE)
 
-class ProcessStorage(Storage):
+
+class Counts(Protocol):
+    """Counts for what is not a call of a view: in this process, or in what several processes share."""
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What is raised where it cannot be counted just now."""
+
+    def has_room(self, rate: str, *place: str) -> bool:
+        """Say whether ``rate``, as the settings write it, lets one more happen at ``place``."""
+
+    def count(self, rate: str, *place: str) -> float | None:
+        """Count one at ``place``; returns when (epoch) to come back, if ``rate`` does not let it."""
+
+
+class ProcessStorage:
     """Fixed windows in a dictionary: per key, how many calls and when the window ends (epoch seconds).
 
     Its order is that in which the windows began. When it is full, the oldest are forgotten: whoever they
     counted may begin anew, and nobody is refused because of how many others there are.
     """
 
-    STORAGE_SCHEME = ["process"]  # noqa: RUF012 - the base class declares it so
-
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
-        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._windows: dict[str, tuple[int, float]] = {}
         self._until_sweep = _SWEEP_EVERY
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """What a failure of this storage would raise: nothing of it can fail."""
-        return ValueError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count ``amount`` calls for ``key`` and return how many its window of ``expiry`` seconds has."""
         now = clock.now().timestamp()
         with self._lock:
             count, ends = self._windows.get(key, (0, 0.0))
-            if ends <= now:
+            # A window that began before the clock was set back would last until it is there again. (A second
+            # more than it lasts, for what adding and subtracting floats may lose.)
+            if not 0 < ends - now <= expiry + 1:
                 count, ends = 0, now + expiry
                 self._windows.pop(key, None)  # so that it is written at the end
             self._windows[key] = (count + amount, ends)
@@ -72,22 +83,6 @@ class ProcessStorage(Storage):
         """Return when the window of ``key`` ends (epoch seconds)."""
         return self._windows.get(key, (0, clock.now().timestamp()))[1]
 
-    def check(self) -> bool:
-        """Say that the storage can be reached."""
-        return True
-
-    def reset(self) -> int:
-        """Forget every count and return how many keys there were."""
-        with self._lock:
-            known = len(self._windows)
-            self._windows.clear()
-            return known
-
-    def clear(self, key: str) -> None:
-        """Forget the count of ``key``."""
-        with self._lock:
-            self._windows.pop(key, None)
-
     def _sweep(self, now: float) -> None:
         was_full = len(self._windows) > _MOST_KEPT
         kept = {key: window for key, window in self._windows.items() if window[1] > now}
@@ -100,12 +95,12 @@ class ProcessStorage(Storage):
 
 
 class ProcessLimits:
-    """Holds rate limits on views, counted in this process alone: fixed windows, as Flask-Limiter has them."""
+    """Holds rate limits, counted in this process alone: fixed windows, as Flask-Limiter has them."""
+
+    failures: tuple[type[Exception], ...] = ()
 
     def __init__(self) -> None:
         self._storage = ProcessStorage()
-        #: For what is counted elsewhere than at a view's door; Flask-Limiter has it by the same name.
-        self.limiter = FixedWindowRateLimiter(self._storage)
 
     def limit(
         self,
@@ -125,11 +120,22 @@ class ProcessLimits:
         @wraps(view)
         def limited(*arguments: Any, **values: Any) -> Any:
             if methods is None or request.method in methods:
-                for most, seconds in _parsed(rate()):
+                for most, seconds in parsed(rate()):
                     self._admit(f"{name}/{key_func()}/{most}/{seconds}", most, seconds)
             return view(*arguments, **values)
 
         return limited
+
+    def has_room(self, rate: str, *place: str) -> bool:
+        """See :class:`Counts`."""
+        return all(self._storage.get(key) < most for key, most, _ in _windows(rate, place))
+
+    def count(self, rate: str, *place: str) -> float | None:
+        """See :class:`Counts`."""
+        exceeded = [
+            key for key, most, seconds in _windows(rate, place) if self._storage.incr(key, seconds) > most
+        ]
+        return max((self._storage.get_expiry(key) for key in exceeded), default=None)
 
     def _admit(self, key: str, most: int, seconds: int) -> None:
         if self._storage.incr(key, seconds) > most:
@@ -138,7 +144,20 @@ class ProcessLimits:
             raise TooManyRequests(retry_after=max(1, math.ceil(left)))
 
 
+def _windows(rate: str, place: tuple[str, ...]) -> list[tuple[str, int, int]]:
+    return [(f"{'/'.join(place)}/{most}/{seconds}", most, seconds) for most, seconds in parsed(rate)]
+
+
 @lru_cache(maxsize=64)
-def _parsed(rate: str) -> tuple[tuple[int, int], ...]:
-    """Return how many calls in how many seconds, for each limit of a setting."""
-    return tuple((item.amount, item.get_expiry()) for item in parse_many(rate))
+def parsed(rate: str) -> tuple[tuple[int, int], ...]:
+    """Return how many in how many seconds, for each limit of a setting ("2 per minute; 50 per 12 hours").
+
+    Read as ``limits`` reads them, which a Redis is counted with. Raises ``ValueError``.
+    """
+    return tuple(_one_rate(text) for text in re.split("[,;|]", rate))
+
+
+def _one_rate(text: str) -> tuple[int, int]:
+    if (found := _RATE.fullmatch(text)) is None:
+        raise ValueError(f"not a rate: {text!r}")
+    return int(found[1]), (int(found[2] or 1) or 1) * _SECONDS[found[3].lower()]

@@ -61,7 +61,8 @@ class _Fetcher:
     def _is_stale(held: _Fetched, kid: str | None) -> bool:
         age = (clock.now() - held.at).total_seconds()
         unknown = kid is not None and all(key.kid != kid for key in held.keys.keys)
-        return age > _FRESH_SECONDS or (unknown and age > _LOOK_AGAIN_SECONDS)
+        # What was fetched in the future was fetched before the clock was set back.
+        return not 0 <= age <= _FRESH_SECONDS or (unknown and age > _LOOK_AGAIN_SECONDS)
 
     def _fetch(self, uri: str) -> KeySet:
         try:

@@ -197,7 +197,7 @@ class _App(OAuth2Mixin, OpenIDMixin, BaseApp):
 
     def load_server_metadata(self) -> dict[str, Any]:
         """Return the issuer's discovery document, as far as it is needed and can be trusted."""
-        if clock.now() < self._until:
+        if clock.is_within(self._until, _METADATA_SECONDS):
             return self.server_metadata
         url = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
         answer = registry.outbound().get(url)

@@ -255,3 +255,11 @@ def test_discovery_and_keys_are_fetched_once_for_many(with_okta, okta):
     for _ in range(3):
         signed_in(with_okta)
     assert okta.discovered == 1
+
+
+@only_sqlite
+def test_a_clock_that_is_set_back_makes_nothing_last_longer(clock, with_okta, okta):
+    signed_in(with_okta)
+    clock.advance(-86_400)
+    signed_in(with_okta)
+    assert okta.discovered == 2

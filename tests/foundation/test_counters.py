@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask, Response
 from flask_limiter import RequestLimit
-from limits import parse
+from limits import parse, parse_many
+from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
@@ -26,10 +27,45 @@ def test_a_window_counts_and_ends(clock: MovingClock) -> None:
     assert storage.incr("amara", 60) == 1
 
 
-def test_the_strategy_of_the_limiter_holds_on_it(clock: MovingClock) -> None:
-    limiter, rate = FixedWindowRateLimiter(ProcessStorage()), parse("2 per minute")
-    assert [limiter.hit(rate, "amara") for _ in range(3)] == [True, True, False]
-    assert limiter.hit(rate, "dana")
+def test_a_clock_that_is_set_back_keeps_nobody_out_for_longer(clock: MovingClock) -> None:
+    storage = ProcessStorage()
+    storage.incr("amara", 60, amount=30)
+    clock.advance(-3600)
+    assert storage.incr("amara", 60) == 1
+    clock.advance(30)
+    assert storage.incr("amara", 60) == 2
+    clock.advance(30)
+    assert storage.incr("amara", 60) == 1
+
+
+def test_what_is_no_call_of_a_view_is_counted_by_its_place(clock: MovingClock) -> None:
+    counts, rate = ProcessLimits(), "2 per minute; 3 per hour"
+    ends = clock.now().timestamp() + 60
+    assert [counts.count(rate, "secrets", "amara") for _ in range(3)] == [None, None, ends]
+    assert not counts.has_room(rate, "secrets", "amara")
+    assert counts.has_room(rate, "secrets", "dana")
+    assert counts.count(rate, "secrets", "dana") is None
+    clock.advance(60)
+    assert not counts.has_room(rate, "secrets", "amara"), "the longer limit holds as well"
+    assert counts.has_room(rate, "secrets", "dana")
+
+
+@pytest.mark.parametrize("rate", [
+    "30 per minute", "50 per hour; 2 per minute", "10/second", "5 per 2 minutes", "1/day,2/hour|3/minute",
+    "1 PER Minute", "5/2hours", "5per minute", "0 per year", " 7  per 12 Months ", "5 per 0 minute",
+])  # fmt: skip
+def test_a_rate_is_read_as_the_library_reads_it(rate: str) -> None:
+    """One setting says it to both ways of counting."""
+    assert counters.parsed(rate) == tuple((item.amount, item.get_expiry()) for item in parse_many(rate))
+
+
+@pytest.mark.parametrize(
+    "rate", ["", "x", "1 per", "7 per min", "5 per minute;", "-1 per minute", "1 per week"]
+)
+def test_what_is_no_rate_is_refused_as_the_library_refuses_it(rate: str) -> None:
+    for read in (counters.parsed, parse_many):
+        with pytest.raises(ValueError):
+            read(rate)
 
 
 def test_expired_windows_are_dropped_in_passing(clock: MovingClock) -> None:
@@ -39,7 +75,7 @@ def test_expired_windows_are_dropped_in_passing(clock: MovingClock) -> None:
     clock.advance(61)
     for _ in range(600):
         storage.incr("amara", 60)
-    assert storage.reset() == 1
+    assert len(storage._windows) == 1
 
 
 def test_counting_starts_no_thread() -> None:
@@ -47,8 +83,7 @@ def test_counting_starts_no_thread() -> None:
     storage = ProcessStorage()
     for number in range(50):
         storage.incr(str(number), 60)
-    storage.clear("1")
-    assert storage.get("1") == 0
+    assert storage.get("1") == 1
     assert threading.active_count() == before
 
 
@@ -148,11 +183,22 @@ def test_a_full_table_is_looked_through_once_for_many_strangers(monkeypatch: pyt
     assert sweeps <= 5000 // 100
 
 
+class MovableStorage(ProcessStorage, Storage):
+    """A storage for ``limits`` whose clock can be moved."""
+
+    STORAGE_SCHEME = ["movable"]  # noqa: RUF012 - the base class declares it so
+    base_exceptions = ValueError
+    check = reset = clear = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        ProcessStorage.__init__(self)
+
+
 class Shared:
     """What Flask-Limiter's account of a limit needs of the extension."""
 
     def __init__(self) -> None:
-        self.limiter = FixedWindowRateLimiter(ProcessStorage())
+        self.limiter = FixedWindowRateLimiter(MovableStorage())
 
 
 #: Moments within a second at which a window begins, and how much later somebody is refused.

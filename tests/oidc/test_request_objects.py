@@ -314,6 +314,12 @@ def test_keys_at_an_address_are_fetched_kept_and_fetched_again(
     refused(scene, by(RSA), "withdrawn keys are forgotten")
     assert accepted(send(scene, by(newer)))
 
+    newest = RSAKey.generate_key(2048, {"kid": "newest"}, private=True)
+    key_host.document = jwks(newest)
+    clock.advance(-86_400)
+    assert accepted(send(scene, by(newest))), "a clock that is set back keeps nobody out"
+    refused(scene, by(newer), "nor a withdrawn key in use")
+
 
 def test_an_address_without_usable_keys_is_a_refusal_and_no_failure(
     app: Flask, sandbox_server: SandboxServer, clock: MovingClock, key_host: KeyHost
