@@ -82,6 +82,7 @@ def _prunings() -> dict[str, Callable[[], int]]:
         ),
         "okta_facts": lambda: okta_facts.prune_unknown(journeys_before, BATCH),
         "okta_paused_people": lambda: pauses.prune(journeys_before),
+        "okta_pauses": lambda: pauses.prune_ended(audit_before),
         # What a reminder may still renew is not old.
         "invitations": lambda: _remove(
             Invitation.id,

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from portal import clock, credentials, outbox
 from portal.audit.events import Event
@@ -154,6 +154,13 @@ def prune(before: datetime) -> int:
     for pause_id in {row.pause_id for row in left}:
         _let_go(pause_id, [row.okta_id for row in left if row.pause_id == pause_id])
     return len(left)
+
+
+def prune_ended(before: datetime) -> int:
+    """Remove a batch of pauses that ended before ``before`` and hold nobody, and return how many; flushes."""
+    holding = exists().where(OktaPausedPerson.pause_id == OktaPause.id)
+    old = select(OktaPause.id).where(OktaPause.ended_at < before, ~holding).limit(BATCH)
+    return rows_touched(db.session.execute(delete(OktaPause).where(OktaPause.id.in_(old))))
 
 
 def _batch(

@@ -7,6 +7,7 @@ from portal import clock as portal_clock
 from portal.cli import retention
 from portal.extensions import db
 from portal.models import (
+    OktaPause,
     OktaPausedPerson,
     OktaRegistration,
     OutboxMessage,
@@ -234,6 +235,29 @@ def test_who_was_paused_is_not_kept_for_ever(okta, people, clock, monkeypatch):
     assert sorted(kept) == [(running.id, people[0].okta_id), (running.id, people[1].okta_id)]
     work_off()
     assert values(okta) == [False, False, True, None], "another pause holds them"
+
+
+def test_pauses_that_are_long_over_are_removed_and_those_that_hold_somebody_are_not(
+    okta, people, clock, monkeypatch
+):
+    monkeypatch.setattr(pauses, "BATCH", 1)
+    group = pushed_group(people[0])
+    running = pause(PauseScope.SCIM_GROUP, group_id=group.id, group_name="Ops").id
+    holding = pause(PauseScope.OKTA_GROUP, group_id="00g1", group_name="Held").id
+    db.session.add(OktaPausedPerson(pause_id=holding, okta_id="00uHELD"))
+    ended = update(OktaPause).where(OktaPause.id == holding).values(ended_at=portal_clock.now())
+    db.session.execute(ended)
+    for _ in range(2):
+        resume(pause(PauseScope.ALL))
+    clock.advance(399 * 86_400)
+    assert pauses.prune_ended(portal_clock.after(-400 * 86_400)) == 0
+    clock.advance(2 * 86_400)
+    batches = [pauses.prune_ended(portal_clock.after(-400 * 86_400)) for _ in range(3)]
+    assert batches == [1, 1, 0], "the end of one has still to be told of"
+    assert set(db.session.scalars(select(OktaPause.id))) == {running, holding}
+    db.session.rollback()
+    assert retention.prune()["okta_pauses"] == 3, "whom it held is told of before"
+    assert db.session.scalars(select(OktaPause.id)).all() == [running]
 
 
 def test_whom_a_dead_letter_left_paused_gets_back_what_they_had(okta, people, clock, monkeypatch):
