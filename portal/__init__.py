@@ -15,7 +15,8 @@ Every room has one duty and imports downwards only; rooms on one line do not see
     models                                             tables only
     records                                            single records, by statements compiled once
     extensions
-    clock | credentials | settings | http | logs | counters | statements | one_writer | signed_text
+    clock | credentials | settings | http | logs | counters | shared_counters
+    statements | one_writer | signed_text
     metrics | spans
 
 The sandbox stands apart: it plays VerifEye and the relying party, and sees of all this the vendor's wire

@@ -31,7 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
 from portal import clock, one_writer
-from portal.counters import ProcessLimits
+from portal.counters import Counts, ProcessLimits
 from portal.credentials import Vault
 from portal.settings import Settings
 from portal.statements import begin_if_idle, only_reads
@@ -182,6 +182,12 @@ def _say_when_to_come_back(response: Response) -> Response:
     return response
 
 
+def counts() -> Counts:
+    """Return what counts for the rate limits of the current application."""
+    found: Counts = current_app.extensions["portal.counts"]
+    return found
+
+
 def settings() -> Settings:
     """Return the settings of the current application."""
     found: Settings = current_app.extensions["portal.settings"]
@@ -224,25 +230,13 @@ def _count_calls(app: Flask, configured: Settings) -> None:
     """Make ready what counts calls for rate limits: this process alone, or Flask-Limiter in a Redis."""
     app.extensions["portal.limits"] = {}
     if configured.rate_limit_storage.startswith("memory"):
-        app.extensions["portal.limiter"] = ProcessLimits()
+        app.extensions["portal.limiter"] = app.extensions["portal.counts"] = ProcessLimits()
         return
-    # Here and not above: redis takes long to import, and imports OpenTelemetry wherever that is installed.
-    from flask_limiter import Limiter
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
+    # Here and not above: it takes long to import, and memory of each process.
+    from portal.shared_counters import SharedCounts, new_limiter
 
-    app.config["RATELIMIT_STORAGE_URI"] = configured.rate_limit_storage
-    # A request waits this long for a Redis that is away, once: the limiter then counts in memory and looks
-    # again after one second, two, four and so on. The one retry is for a connection of before a restart.
-    app.config["RATELIMIT_STORAGE_OPTIONS"] = {
-        "socket_connect_timeout": 0.25,
-        "socket_timeout": 0.25,
-        "retry": Retry(NoBackoff(), 1),
-    }
-    app.config["RATELIMIT_SWALLOW_ERRORS"] = True
-    app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = True
-    # One limiter for each application: it remembers every view it was ever put on.
-    app.extensions["portal.limiter"] = Limiter(counted_address, app=app, default_limits=[])
+    limiter = new_limiter(app, configured.rate_limit_storage, counted_address)
+    app.extensions["portal.limiter"], app.extensions["portal.counts"] = limiter, SharedCounts(limiter)
     app.after_request(_say_when_to_come_back)
 
 

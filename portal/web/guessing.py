@@ -6,20 +6,18 @@ clients. Secrets have 128 bits and more: the limit makes guessing seen and slow,
 """
 
 import logging
-from functools import lru_cache
 
 from flask import Flask, Response, current_app, request
-from limits import RateLimitItem, parse_many
-from limits.strategies import RateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from portal import clock
-from portal.extensions import counted_address, settings
+from portal.extensions import counted_address, counts, settings
 
 log = logging.getLogger(__name__)
 
 _SETTING = "rate_limit_secret_failures"
 _GUARDED = "portal.wrong_secrets"
+_PLACE = "wrong-secrets"
 
 
 def init_app(app: Flask) -> None:
@@ -43,37 +41,25 @@ def is_exceeded() -> bool:
     What it does then is told by the log of requests and the measures, and no longer by the audit log: each
     row there is a durable commit and kept for a year, and a stranger could write thousands a minute.
     """
-    counts, place = _counts(), ("wrong-secrets", counted_address())
+    counted = counts()
     try:
-        return not all(counts.test(rate, *place) for rate in _rates(getattr(settings(), _SETTING)))
-    except counts.storage.base_exceptions:
+        return not counted.has_room(getattr(settings(), _SETTING), _PLACE, counted_address())
+    except counted.failures:
         return False
 
 
 def _refuse_what_is_too_much(response: Response) -> Response:
     if response.status_code != 401 or request.endpoint not in current_app.extensions.get(_GUARDED, ()):
         return response
-    counts, place = _counts(), ("wrong-secrets", counted_address())
+    counted = counts()
     try:
-        exceeded = [rate for rate in _rates(getattr(settings(), _SETTING)) if not counts.hit(rate, *place)]
-        if not exceeded:
-            return response
-        again = max(counts.get_window_stats(rate, *place).reset_time for rate in exceeded)
-    except counts.storage.base_exceptions as error:
+        again = counted.count(getattr(settings(), _SETTING), _PLACE, counted_address())
+    except counted.failures as error:
         # The secret was refused; only the count is lost. The other limits fall back to memory by themselves.
         log.warning("wrong secrets are not counted", extra={"kind": type(error).__name__})
+        return response
+    if again is None:
         return response
     # Whole seconds (RFC 9110 section 10.2.3), and never too few: Redis rounds what it tells to the nearest.
     refusal = TooManyRequests(retry_after=max(1, int(again - clock.now().timestamp()) + 1))
     return current_app.make_response(current_app.handle_user_exception(refusal))
-
-
-@lru_cache(maxsize=4)
-def _rates(setting: str) -> tuple[RateLimitItem, ...]:
-    return tuple(parse_many(setting))
-
-
-def _counts() -> RateLimiter:
-    """Return what counts for the other limits too: Redis, or this process."""
-    counts: RateLimiter = current_app.extensions["portal.limiter"].limiter
-    return counts

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from portal import clock
+from portal.extensions import counts
 from tests.production.processes import free_port, listens, wait_until
 from tests.support import machine
 from tests.support.databases import Database
@@ -123,3 +125,24 @@ def test_a_redis_that_nobody_started_does_not_keep_the_portal_from_starting(data
     assert statuses(app, 4) == [400, 400, 400, 429]
     app.extensions["portal.limiter"].storage.storage.close()
     close(app)
+
+
+@only_sqlite
+def test_wrong_secrets_are_counted_together_and_their_count_may_be_lost(
+    nodes: list[Flask], redis: Redis
+) -> None:
+    rate, place = "2 per minute; 9 per hour", ("wrong-secrets", "192.0.2.7")
+    with nodes[0].app_context():
+        assert counts().count(rate, *place) is None
+    with nodes[1].app_context():
+        assert counts().has_room(rate, *place)
+        assert counts().count(rate, *place) is None
+        assert not counts().has_room(rate, *place)
+        ends = counts().count(rate, *place)
+        now = clock.now().timestamp()
+        assert ends is not None
+        assert now < ends <= now + 61
+        redis.stop()
+        counted = counts()
+        with pytest.raises(counted.failures):
+            counted.count(rate, *place)

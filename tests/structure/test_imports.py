@@ -14,9 +14,7 @@ from tests.support.machine import TOP
 #: Imports inside functions that have a reason: (module, what is imported).
 IMPORTED_LATE: set[tuple[str, str]] = {
     # Not for its cycles but for its cost: redis takes a tenth of a second, and few count there.
-    ("portal.extensions", "flask_limiter"),
-    ("portal.extensions", "redis.backoff"),
-    ("portal.extensions", "redis.retry"),
+    ("portal.extensions", "portal.shared_counters"),
     # Tables that take megabytes of every worker, and that most workers never look at.
     ("portal.oidc.claims", "portal.oidc"),
     ("portal.users.details", "phonenumbers"),

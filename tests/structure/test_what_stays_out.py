@@ -10,6 +10,7 @@ from tests.support.machine import TOP
 RARELY_NEEDED = {
     "alembic": "migrations",
     "flask_limiter": "rate limits in a Redis",
+    "limits": "the same",
     "redis": "the same",
     "opentelemetry": "traces",
     "authlib.integrations.base_client": "signing in with Okta, before enrolment",
