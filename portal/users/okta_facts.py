@@ -7,19 +7,22 @@ words and not the events: the same facts lead to the same state, in whatever ord
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from portal import clock
 from portal.extensions import db, rows_touched
 from portal.models import HoldReason, OktaFact, User, UserStatus
 from portal.users import holds
 
 #: Facts in one statement; SQLite takes a limited number of values.
 _AT_ONCE = 500
+#: Of two workers.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -135,11 +138,13 @@ def is_newest(okta_id: str, read_at: datetime) -> bool:
     """Note that a person, locked, was read from Okta at ``read_at``; ``False`` if somebody has read later.
 
     What an older reading says of the login and the names was true once: whoever follows it now would give
-    somebody a login back that may be another's.
+    somebody a login back that may be another's. A moment that is still to come was noted by a clock that was
+    wrong, and says nothing: Okta would be asked again and again until it has come.
     """
+    earlier = or_(OktaFact.published <= read_at, OktaFact.published > clock.now() + _CLOCKS_DIFFER)
     noted = db.session.execute(
         update(OktaFact)
-        .where(OktaFact.okta_id == okta_id, OktaFact.kind == Kind.PERSON.value, OktaFact.published <= read_at)
+        .where(OktaFact.okta_id == okta_id, OktaFact.kind == Kind.PERSON.value, earlier)
         .values(published=read_at)
         .execution_options(synchronize_session=False)
     )

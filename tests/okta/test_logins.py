@@ -385,3 +385,17 @@ def test_people_are_locked_before_anything_is_remembered_and_in_one_order(okta, 
     assert told.startswith("00ua 00ub 00uc facts "), "members"
     assert " 00ud facts " in told, "who left"
     assert " 00ua 00ub facts" in told, "the message about both"
+
+
+@only_sqlite
+@pytest.mark.parametrize("by", ["message", "reconciliation"])
+def test_a_reading_by_a_clock_that_was_ahead_does_not_outrank_those_to_come(okta, people, client, clock, by):
+    telling.listen()
+    clock.advance(3600)
+    events_people.handle_profile({"okta_id": "00ua", "arrived": False})
+    db.session.commit()
+    clock.advance(-1800)
+    moves(okta, a="new")
+    hooked(client, "a") if by == "message" else reconciled()
+    assert here()["a"] == "new"
+    assert states() <= {"done"}
