@@ -106,6 +106,20 @@ def let_go() -> None:
     transaction.close()
 
 
+def commit_and_let_go() -> None:
+    """Commit what was written and give the session's connection back; its records stay as they were read.
+
+    For the same time as :func:`let_go`, where something had to be written before it: what is locked then is
+    what others wait for, and on SQLite that is everybody who writes.
+    """
+    session = db.session()
+    usual, session.expire_on_commit = session.expire_on_commit, False
+    try:
+        session.commit()
+    finally:
+        session.expire_on_commit = usual
+
+
 def adopt(model: type[Record], row: Row) -> Record:
     """Return the session's record of ``row``, which holds every column of ``model`` by its name."""
     mapper = model.__mapper__

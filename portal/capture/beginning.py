@@ -67,7 +67,8 @@ def begin(arrived: Arrived, *, consent_version: str) -> str:
         raise NotSetUp(LINKS_USED_UP)
     tie, enrols = tie_for(arrived)
     if not configuration.sign_locally:
-        records.let_go()
+        # An identifier that nobody was given is harmless, and the turn that was read has to stay that one.
+        records.commit_and_let_go() if enrols else records.let_go()
     state = credentials.random_hex()
     link = registry.client_for(configuration).signed_link(
         configuration.id,

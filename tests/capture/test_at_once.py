@@ -18,6 +18,7 @@ from portal.extensions import db
 from portal.models import AuditEvent, Capture, Enrolment, Journey, JourneyState
 from tests.support import factories
 from tests.support.moving_clock import MovingClock
+from tests.support.sandbox_server import SandboxServer
 from tests.support.scenes import Scene
 
 only_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -179,7 +180,12 @@ def test_what_is_learnt_of_the_face_is_kept_with_the_pass(scene: Scene) -> None:
     assert [capture.passed for capture in scene.captures()] == [True]
 
 
-def test_nobody_waits_for_a_connection_that_waits_for_verifeye(scene: Scene) -> None:
+@pytest.mark.parametrize("enrolled", [True, False])
+def test_nobody_waits_for_a_connection_that_waits_for_verifeye(
+    app: Flask, sandbox_server: SandboxServer, enrolled: bool
+) -> None:
+    """Nor for a lock: of SQLite there is one, and what a first enrolment writes would take it."""
+    scene = Scene(app, sandbox_server, enrolled=enrolled, enrolment="first-use")
     held: list[int] = []
     with scene.app.app_context():
         pool: Any = db.engine.pool
@@ -194,9 +200,35 @@ def test_nobody_waits_for_a_connection_that_waits_for_verifeye(scene: Scene) -> 
     speaking.addHandler(looking)
     speaking.setLevel(logging.DEBUG)
     try:
-        scene.sign_in()
+        scene.sign_in(login_hint=scene.stage.login)
     finally:
         speaking.removeHandler(looking)
         speaking.setLevel(level)
     assert len(held) == 3, "a link, a signature, a result"
     assert held == [0, 0, 0]
+
+
+def test_of_two_posts_of_a_first_start_page_one_gives_a_link(
+    app: Flask, sandbox_server: SandboxServer
+) -> None:
+    scene = Scene(app, sandbox_server, enrolled=False, enrolment="first-use")
+    visit = scene.arrive()
+
+    class Overtaking(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.msg.startswith("VerifEye answered"):
+                with app.app_context():
+                    db.session.execute(update(Journey).values(turn=Journey.turn + 1))
+                    db.session.commit()
+
+    speaking, overtaking = logging.getLogger("portal.verifeye.client"), Overtaking()
+    level = speaking.level
+    speaking.addHandler(overtaking)
+    speaking.setLevel(logging.DEBUG)
+    try:
+        visit.person.press("Start camera check")
+    finally:
+        speaking.removeHandler(overtaking)
+        speaking.setLevel(level)
+    assert visit.person.page.heading == "Set up your face check"
+    assert scene.captures() == []

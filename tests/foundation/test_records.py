@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import String, bindparam, insert, select, update
+from sqlalchemy import String, bindparam, insert, inspect, select, update
 
 from portal import clock, credentials, records
 from portal.extensions import db, table_of
@@ -78,6 +78,20 @@ def test_a_connection_is_let_go_unless_something_was_written_on_it(context: Flas
     assert _connections() == 1
     db.session.commit()
     assert records.first(_FIND, {"wanted": "f" * 40}) is not None
+
+
+def test_what_was_written_is_committed_and_the_records_stay_as_they_were_read(context: Flask) -> None:
+    digest = _kept()
+    found = db.session.scalars(select(ClientAssertion)).one()
+    records.touch(_ADD, {"copy": "f" * 40, "now": clock.now()})
+    records.commit_and_let_go()
+    assert _connections() == 0
+    assert found.digest == digest
+    assert _connections() == 0, "nothing was read anew"
+    db.session.rollback()
+    assert records.first(_FIND, {"wanted": "f" * 40}) is not None
+    db.session.commit()
+    assert "digest" in inspect(found).expired_attributes, "any other commit is as it was"
 
 
 def test_what_is_to_be_done_afterwards_is_done_once_when_the_outermost_transaction_has_ended(
