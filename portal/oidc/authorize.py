@@ -24,6 +24,8 @@ from portal.oidc.parameters import Parameters, Unreadable
 from portal.oidc.request import check
 from portal.oidc.responses import WayBack
 from portal.users import enrolments
+from portal.web import errors
+from portal.web.journeys import require_own
 
 
 def authorize() -> Response:
@@ -37,6 +39,7 @@ def authorize() -> Response:
         journey = opening.open_pushed(pushed_uri, received, secret)
     else:
         journey = opening.open_journey(check(received), secret)
+    errors.note_reference(journey.reference)
     response = redirect(steps.link(journey, steps.page_of(journey)), 303)
     browser.remember(response, secret)
     return response
@@ -49,7 +52,7 @@ def resume() -> Response:
     if waiting is None:
         raise JourneyExpired
     journey = waiting.journey
-    browser.require_same(request, journey)
+    require_own(journey)
     if steps.next_step(journey) is not Next.ISSUE:
         return redirect(steps.link(journey, steps.page_of(journey)), 303)
     client = _client_of(journey)
@@ -73,7 +76,7 @@ def leave() -> Response:
     """
     read = steps.read_link(request.args, Step.LEAVE)
     journey = read.journey
-    browser.require_same(request, journey)
+    require_own(journey)
     client = _client_of(journey)
     # Somebody erased meanwhile is not spoken of any more: their client gets an error instead.
     is_answered = client.profile.answers_failures and "login_hint" in journey.parameters
