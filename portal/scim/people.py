@@ -4,6 +4,7 @@ Services: they flush, the endpoint commits. Whoever is not erased can be seen an
 """
 
 import json
+import logging
 import re
 from typing import Any
 
@@ -18,6 +19,8 @@ from portal.models import HoldReason, ScimUser, User, UserStatus
 from portal.scim import amounts, members, paths, person
 from portal.scim.errors import Taken
 from portal.users import details, directory, holds, invitations, okta_facts
+
+_log = logging.getLogger(__name__)
 
 _HOW = "scim"
 #: Okta's ids of users, as it sends them in ``externalId``.
@@ -98,7 +101,7 @@ def replace(user: User, shown: Any, *, unsaid: bool | None = None) -> None:
     if unsaid is None:
         unsaid = shown.active is None and person.is_unsaid(told)
     described = _describe(user, shown, external_id, told, unsaid=unsaid)
-    released = _set_active(user, shown.active)
+    released = _set_active(user, shown.active, external_id)
     if arrives or released:
         _welcome(user, external_id)
     if described and not changed:
@@ -168,11 +171,19 @@ def _describe(
     return True
 
 
-def _set_active(user: User, active: bool | None) -> bool:
-    """Hold the factor back or release it as SCIM says; says whether it was released."""
+def _set_active(user: User, active: bool | None, external_id: str | None) -> bool:
+    """Hold the factor back or release it as SCIM says; says whether it was released.
+
+    Where the record is another Okta person's, who left, and somebody new has got their login, the face that
+    is enrolled need not be the newcomer's: it does not come back. An operator says whose record it is.
+    """
     if active is None:
         return False
     if active:
+        okta_id = _plausible(external_id)
+        if okta_id is not None and user.okta_id not in (None, okta_id):
+            _log.warning("not released: what SCIM says is of another Okta id", extra={"user_id": user.id})
+            return False
         return holds.release(user, HoldReason.SCIM_INACTIVE, how=_HOW)
     holds.hold(user, HoldReason.SCIM_INACTIVE, how=_HOW)
     return False

@@ -117,6 +117,24 @@ def test_a_known_okta_id_is_never_changed_by_scim(scim, app):
     assert scim.get(f"/Users/{made['id']}").json["externalId"] == "00uthird"
 
 
+def test_somebody_new_with_the_login_of_whoever_left_does_not_bring_their_face_back(scim, app):
+    """Okta looks the login up and sends a PUT: a person of the same name, or the same one made anew."""
+    left = scim.made()
+    at = f"/Users/{left['id']}"
+    assert scim.patch(at, {"op": "replace", "value": {"active": False}}).status_code == 200
+    newcomer = person(left["userName"], externalId="00uNEWCOMER")
+    assert scim.put(at, newcomer).status_code == 200
+    assert scim.patch(at, {"op": "replace", "path": "active", "value": True}).status_code == 200
+    user = _user(app, left["id"])
+    assert (user.okta_id, user.status) == (left["externalId"], UserStatus.SUSPENDED)
+    assert scim.get(at).json["active"] is False
+    with app.app_context():
+        directory.change(db.session.get_one(User, left["id"]), how="test", okta_id="00uNEWCOMER")
+        db.session.commit()
+    assert scim.put(at, newcomer).json["active"] is True
+    assert _user(app, left["id"]).status == UserStatus.ACTIVE
+
+
 def test_a_version_guards_against_a_change_that_somebody_else_made(scim):
     made = scim.made()
     at, old = f"/Users/{made['id']}", made["meta"]["version"]
