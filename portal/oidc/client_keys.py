@@ -13,7 +13,7 @@ from flask import current_app
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet, import_key
 
-from portal import clock
+from portal import clock, records
 from portal.extensions import settings
 from portal.http import GuardedOutbound, OutboundError
 from portal.oidc.clients import ClientView
@@ -22,6 +22,10 @@ _EXTENSION = "portal.oidc.client_keys"
 _FRESH_SECONDS = 300
 #: An unknown ``kid`` makes us look again, but not more often than this.
 _LOOK_AGAIN_SECONDS = 30
+#: After a failure an address is left alone for so long, and whoever comes while another asks it waits at most
+#: so long: they wait in threads that everybody's sign-ins need.
+_REST_SECONDS = 10
+_PATIENCE_SECONDS = 3.0
 _MOST_REMEMBERED = 1000
 _MOST_KEYS = 100
 #: RFC 7518, sections 3.3 and 3.5: a shorter RSA key must not be used.
@@ -43,19 +47,38 @@ class _Fetcher:
         self._outbound = outbound
         self._locks: dict[str, Lock] = {}
         self._held: dict[str, _Fetched] = {}
+        self._rests_until: dict[str, datetime] = {}
 
     def get(self, uri: str, kid: str | None) -> KeySet:
         held = self._held.get(uri)
         if held is not None and not self._is_stale(held, kid):
             return held.keys
-        # One look at an address at a time; a slow one keeps nobody else waiting.
-        with self._locks.setdefault(uri, Lock()):
+        # One look at an address at a time, and no connection to the database is held meanwhile.
+        records.let_go()
+        looking = self._locks.setdefault(uri, Lock())
+        if not looking.acquire(timeout=_PATIENCE_SECONDS):
+            raise KeysUnavailable(uri)
+        try:
             held = self._held.get(uri)
             if held is None or self._is_stale(held, kid):
-                if len(self._held) >= _MOST_REMEMBERED:
-                    self._held.clear()
-                self._held[uri] = held = _Fetched(self._fetch(uri), clock.now())
+                held = self._look(uri)
             return held.keys
+        finally:
+            looking.release()
+
+    def _look(self, uri: str) -> _Fetched:
+        rests_until = self._rests_until.get(uri)
+        if rests_until is not None and clock.is_within(rests_until, _REST_SECONDS):
+            raise KeysUnavailable(uri)
+        if len(self._held) >= _MOST_REMEMBERED:
+            self._held.clear()
+        try:
+            fetched = _Fetched(self._fetch(uri), clock.now())
+        except KeysUnavailable:
+            self._rests_until[uri] = clock.after(_REST_SECONDS)
+            raise
+        self._held[uri] = fetched
+        return fetched
 
     @staticmethod
     def _is_stale(held: _Fetched, kid: str | None) -> bool:

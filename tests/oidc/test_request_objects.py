@@ -4,7 +4,8 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from portal.extensions import db
 from portal.models import Client
-from portal.oidc import registration
+from portal.oidc import client_keys, registration
 from tests.oidc.test_authorization_errors import AUTHORIZE, error_at_client
 from tests.support import web_server
+from tests.support.at_once import at_once
 from tests.support.moving_clock import MovingClock
 from tests.support.sandbox_server import SandboxServer
 from tests.support.scenes import Scene
@@ -271,10 +273,12 @@ class KeyHost:
         self.document: Any = jwks()
         self.status = "200 OK"
         self.asked = 0
+        self.on_call: Callable[[], Any] = lambda: None
         self.uri = ""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         self.asked += 1
+        self.on_call()
         start_response(self.status, [("Content-Type", "application/json")])
         return [self.document if isinstance(self.document, bytes) else json.dumps(self.document).encode()]
 
@@ -319,6 +323,53 @@ def test_keys_at_an_address_are_fetched_kept_and_fetched_again(
     clock.advance(-86_400)
     assert accepted(send(scene, by(newest))), "a clock that is set back keeps nobody out"
     refused(scene, by(newer), "nor a withdrawn key in use")
+
+
+def test_an_address_that_fails_is_left_alone_for_a_moment_and_keeps_nobody_waiting(
+    app: Flask, sandbox_server: SandboxServer, clock: MovingClock, key_host: KeyHost
+) -> None:
+    """Whoever calls it waits in a thread that everybody's sign-ins need."""
+    scene = Scene(app, sandbox_server, request_algs=["RS256"], jwks_uri=key_host.uri)
+    text = sign(scene, "RS256", inside(scene, exp=..., iat=...))
+    key_host.status = "500 Internal Server Error"
+    at_once(6, lambda _: refused(scene, text))
+    assert key_host.asked == 1
+    key_host.status = "200 OK"
+    clock.advance(9)
+    refused(scene, text)
+    clock.advance(2)
+    assert accepted(send(scene, text))
+    clock.advance(-86_400)
+    assert accepted(send(scene, text))
+
+    key_host.status = "500 Internal Server Error"
+    clock.advance(31)
+    send(scene, sign(scene, "RS256", inside(scene), key=STRANGER, kid="unheard-of"))
+    assert accepted(send(scene, text)), "keys that are good stay so, whatever a stranger makes up"
+
+
+def test_nobody_waits_long_for_an_address_that_does_not_answer(
+    app: Flask, sandbox_server: SandboxServer, key_host: KeyHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_keys, "_PATIENCE_SECONDS", 0.05)
+    scene = Scene(app, sandbox_server, request_algs=["RS256"], jwks_uri=key_host.uri)
+    text = sign(scene, "RS256", inside(scene, exp=..., iat=...))
+    with app.app_context():
+        pool: Any = db.engine.pool
+    held: list[int] = []
+    asked, answers = Event(), Event()
+    key_host.on_call = lambda: (held.append(pool.checkedout()), asked.set(), answers.wait(20))
+    first = Thread(target=send, args=(scene, text))
+    first.start()
+    try:
+        assert asked.wait(10)
+        refused(scene, text, "while the first still waits")
+        assert first.is_alive()
+    finally:
+        answers.set()
+        first.join(20)
+    assert accepted(send(scene, text))
+    assert held == [0], "and whoever asks holds no connection to the database"
 
 
 def test_an_address_without_usable_keys_is_a_refusal_and_no_failure(
