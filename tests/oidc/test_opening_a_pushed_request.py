@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from portal.extensions import db
+from portal.grants import pushed
 from portal.models import Client, Journey
 from portal.oidc import registration
 from tests.support.at_once import at_once
@@ -158,6 +159,19 @@ def test_a_reload_after_the_end_gives_no_second_code(scene: PushingScene) -> Non
     visit.person.open(visit.request.url)
     assert visit.person.page.status == 409
     assert scene.codes() == 1
+
+
+def test_a_request_that_another_machine_emptied_a_moment_too_early_is_dead(
+    scene: PushingScene, clock: MovingClock
+) -> None:
+    """Of two machines' clocks, one is always ahead."""
+    uri = scene.request_uri()
+    clock.advance(91)
+    with scene.app.app_context():
+        assert pushed.forget_unopened() == 1
+        db.session.commit()
+    clock.advance(-2)
+    check_dead(opened(scene, uri))
 
 
 @pytest.mark.parametrize("path", AUTHORIZE_PATHS)
