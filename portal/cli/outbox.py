@@ -132,7 +132,13 @@ def settle(message_id: str) -> None:
     moved = db.session.execute(
         update(OutboxMessage)
         .where(*_open_message(message_id))
-        .values(state="done", payload={}, ended_at=clock.now(), receipt="done by hand, says an operator")
+        .values(
+            state="done",
+            payload={},
+            ended_at=clock.now(),
+            last_error=None,
+            receipt="done by hand, says an operator",
+        )
         .returning(OutboxMessage.id)
     ).first()
     if moved is None:

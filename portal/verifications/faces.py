@@ -19,8 +19,6 @@ from portal.users.enrolments import DELETE_FACE
 from portal.verifeye.errors import VerifEyeRefused, VerifEyeUnavailable
 from portal.verifications import registry
 
-_BY_HAND = "Delete the face of this external id in VerifEye's console"
-
 
 def init_app(app: Flask) -> None:
     """Handle the topic in ``app``."""
@@ -33,13 +31,14 @@ def delete_face(payload: dict[str, Any]) -> str:
     Deleting what is gone succeeds, so the message may be worked off twice. Raises ``OutboxFailure``:
     finally where only an operator can help, else to be tried again.
     """
+    by_hand = f"Delete the face of the external id {payload['external_id']} in VerifEye's console"
     if not settings().verifeye_face_deletion:
         raise OutboxFailure(
-            f"Deleting faces is switched off (setting verifeye_face_deletion). {_BY_HAND}.", final=True
+            f"Deleting faces is switched off (setting verifeye_face_deletion). {by_hand}.", final=True
         )
     configuration = registry.find(payload["verification_id"])
     if configuration is None:
-        raise OutboxFailure(f"The verification configuration was removed. {_BY_HAND}.", final=True)
+        raise OutboxFailure(f"The verification configuration was removed. {by_hand}.", final=True)
     try:
         receipt = registry.client_for(configuration).delete_face(
             external_id=payload["external_id"], face_id=payload.get("face_id")
@@ -48,12 +47,12 @@ def delete_face(payload: dict[str, Any]) -> str:
         raise OutboxFailure("VerifEye did not answer.") from error
     except VerifEyeRefused as error:
         raise OutboxFailure(
-            f"VerifEye refused: it does not know the key or does not offer this. {_BY_HAND}.", final=True
+            f"VerifEye refused: it does not know the key or does not offer this. {by_hand}.", final=True
         ) from error
     except UnsealError as error:
         raise OutboxFailure(
             "The API key is sealed with an encryption key that is not configured. "
-            f"Restore it and retry, or: {_BY_HAND}.",
+            f"Restore it and retry, or: {by_hand}.",
             final=True,
         ) from error
     record(

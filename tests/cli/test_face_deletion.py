@@ -10,7 +10,7 @@ from portal.extensions import db
 from portal.models import AuditEvent
 from portal.users import enrolments
 from portal.verifications import registry
-from tests.cli.commands import document, work_off
+from tests.cli.commands import document, done, work_off
 from tests.support import factories
 from tests.support.sandbox_server import SandboxServer
 
@@ -51,6 +51,11 @@ def test_where_deletion_is_not_offered_an_operator_is_told_what_to_do(
     assert state == "dead"
     assert "verifeye_face_deletion" in (said or "")
     assert "VerifEye's console" in (said or "")
+    (waiting,) = document(runner, "outbox", "list")
+    assert waiting["payload"]["external_id"] in (said or ""), "whoever is to delete it must know which"
+    done(runner, "outbox", "settle", waiting["id"])
+    (settled,) = document(runner, "outbox", "list", "--state", "done")
+    assert (settled["payload"], settled["last_error"]) == ({}, None)
 
 
 def test_a_removed_configuration_leaves_it_to_an_operator(app: Flask, runner: FlaskCliRunner) -> None:
