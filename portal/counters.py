@@ -7,10 +7,9 @@ here while counting, once in a while.
 """
 
 import math
-import re
 import threading
 from collections.abc import Callable, Collection
-from functools import lru_cache, wraps
+from functools import wraps
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from flask import request
 from werkzeug.exceptions import TooManyRequests
 
 from portal import clock
+from portal.settings.rates import parsed
 
 #: Counters are looked through for expired ones after this many calls.
 _SWEEP_EVERY = 1000
@@ -25,11 +25,6 @@ _SWEEP_EVERY = 1000
 #: minute, which is what nearly every window lasts. A stranger with a provider's block of IPv6 has thousands
 #: of millions of networks to come from, and each would stay until its window ends.
 _MOST_KEPT = 50_000
-
-_SECONDS = {
-    "second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 30 * 86_400, "year": 360 * 86_400,
-}  # fmt: skip
-_RATE = re.compile(rf"\s*([0-9]+)\s*(?:/|per)\s*([0-9]+)?\s*({'|'.join(_SECONDS)})s?\s*", re.IGNORECASE)
 
 
 class Counts(Protocol):
@@ -63,9 +58,7 @@ class ProcessStorage:
         now = clock.now().timestamp()
         with self._lock:
             count, ends = self._windows.get(key, (0, 0.0))
-            # A window that began before the clock was set back would last until it is there again. (A second
-            # more than it lasts, for what adding and subtracting floats may lose.)
-            if not 0 < ends - now <= expiry + 1:
+            if not _is_running(ends, now, expiry):
                 count, ends = 0, now + expiry
                 self._windows.pop(key, None)  # so that it is written at the end
             self._windows[key] = (count + amount, ends)
@@ -74,10 +67,10 @@ class ProcessStorage:
                 self._sweep(now)
             return count + amount
 
-    def get(self, key: str) -> int:
-        """Return how many calls the present window of ``key`` has."""
+    def get(self, key: str, expiry: float) -> int:
+        """Return how many calls the present window of ``key`` has, which lasts ``expiry`` seconds."""
         count, ends = self._windows.get(key, (0, 0.0))
-        return count if ends > clock.now().timestamp() else 0
+        return count if _is_running(ends, clock.now().timestamp(), expiry) else 0
 
     def get_expiry(self, key: str) -> float:
         """Return when the window of ``key`` ends (epoch seconds)."""
@@ -128,7 +121,7 @@ class ProcessLimits:
 
     def has_room(self, rate: str, *place: str) -> bool:
         """See :class:`Counts`."""
-        return all(self._storage.get(key) < most for key, most, _ in _windows(rate, place))
+        return all(self._storage.get(key, seconds) < most for key, most, seconds in _windows(rate, place))
 
     def count(self, rate: str, *place: str) -> float | None:
         """See :class:`Counts`."""
@@ -144,20 +137,14 @@ class ProcessLimits:
             raise TooManyRequests(retry_after=max(1, math.ceil(left)))
 
 
+def _is_running(ends: float, now: float, expiry: float) -> bool:
+    """Say whether a window of ``expiry`` seconds that ends at ``ends`` has begun and is not over.
+
+    One that began before the clock was set back would last until it is there again. (A second more than it
+    lasts, for what adding and subtracting floats may lose.)
+    """
+    return 0 < ends - now <= expiry + 1
+
+
 def _windows(rate: str, place: tuple[str, ...]) -> list[tuple[str, int, int]]:
     return [(f"{'/'.join(place)}/{most}/{seconds}", most, seconds) for most, seconds in parsed(rate)]
-
-
-@lru_cache(maxsize=64)
-def parsed(rate: str) -> tuple[tuple[int, int], ...]:
-    """Return how many in how many seconds, for each limit of a setting ("2 per minute; 50 per 12 hours").
-
-    Read as ``limits`` reads them, which a Redis is counted with. Raises ``ValueError``.
-    """
-    return tuple(_one_rate(text) for text in re.split("[,;|]", rate))
-
-
-def _one_rate(text: str) -> tuple[int, int]:
-    if (found := _RATE.fullmatch(text)) is None:
-        raise ValueError(f"not a rate: {text!r}")
-    return int(found[1]), (int(found[2] or 1) or 1) * _SECONDS[found[3].lower()]

@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from portal.settings.notices import notice
+from portal.settings.rates import parsed
 from portal.settings.values import Settings, SettingsError
 
 #: Published with the source: good for loopback, refused anywhere else.
@@ -120,6 +121,9 @@ def _check_numbers(settings: Settings) -> None:
         raise SettingsError(
             "The setting 'rate_limit_storage' must be memory:// or the address of a Redis (redis://…)."
         )
+    for name, rate in vars(settings).items():
+        if name.startswith("rate_limit_") and name != "rate_limit_storage":
+            _check_rate(name, rate)
     for address in settings.trusted_proxy_addresses:
         if not _is_network(address):
             raise SettingsError(
@@ -131,6 +135,16 @@ def _check_numbers(settings: Settings) -> None:
         raise SettingsError("The setting 'log_level' must be DEBUG, INFO, WARNING or ERROR.")
     if settings.log_format not in ("json", "text"):
         raise SettingsError("The setting 'log_format' must be json or text.")
+
+
+def _check_rate(name: str, rate: str) -> None:
+    try:
+        parsed(rate)
+    except ValueError:
+        raise SettingsError(
+            f"The setting {name!r} must say how often, as in '30 per minute' or '30 per minute; 500 per day',"
+            f" not {rate!r}."
+        ) from None
 
 
 def _is_network(text: str) -> bool:

@@ -14,16 +14,17 @@ from werkzeug.exceptions import TooManyRequests
 from portal import counters, extensions
 from portal.counters import ProcessLimits, ProcessStorage
 from portal.extensions import counted_address
+from portal.settings import rates
 from tests.support.moving_clock import MovingClock
 
 
 def test_a_window_counts_and_ends(clock: MovingClock) -> None:
     storage = ProcessStorage()
     assert [storage.incr("amara", 60) for _ in range(3)] == [1, 2, 3]
-    assert storage.get("amara") == 3
+    assert storage.get("amara", 60) == 3
     assert storage.get_expiry("amara") == clock.now().timestamp() + 60
     clock.advance(60)
-    assert storage.get("amara") == 0
+    assert storage.get("amara", 60) == 0
     assert storage.incr("amara", 60) == 1
 
 
@@ -31,6 +32,7 @@ def test_a_clock_that_is_set_back_keeps_nobody_out_for_longer(clock: MovingClock
     storage = ProcessStorage()
     storage.incr("amara", 60, amount=30)
     clock.advance(-3600)
+    assert storage.get("amara", 60) == 0
     assert storage.incr("amara", 60) == 1
     clock.advance(30)
     assert storage.incr("amara", 60) == 2
@@ -56,14 +58,14 @@ def test_what_is_no_call_of_a_view_is_counted_by_its_place(clock: MovingClock) -
 ])  # fmt: skip
 def test_a_rate_is_read_as_the_library_reads_it(rate: str) -> None:
     """One setting says it to both ways of counting."""
-    assert counters.parsed(rate) == tuple((item.amount, item.get_expiry()) for item in parse_many(rate))
+    assert rates.parsed(rate) == tuple((item.amount, item.get_expiry()) for item in parse_many(rate))
 
 
 @pytest.mark.parametrize(
     "rate", ["", "x", "1 per", "7 per min", "5 per minute;", "-1 per minute", "1 per week"]
 )
 def test_what_is_no_rate_is_refused_as_the_library_refuses_it(rate: str) -> None:
-    for read in (counters.parsed, parse_many):
+    for read in (rates.parsed, parse_many):
         with pytest.raises(ValueError):
             read(rate)
 
@@ -83,7 +85,7 @@ def test_counting_starts_no_thread() -> None:
     storage = ProcessStorage()
     for number in range(50):
         storage.incr(str(number), 60)
-    assert storage.get("1") == 1
+    assert storage.get("1", 60) == 1
     assert threading.active_count() == before
 
 
@@ -96,7 +98,7 @@ def test_no_call_is_lost_between_threads() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert storage.get("amara") == 2000
+    assert storage.get("amara", 60) == 2000
 
 
 def test_limits_of_one_number_and_two_periods_are_counted_apart(clock: MovingClock) -> None:
@@ -136,8 +138,8 @@ def test_memory_has_a_bound_and_the_oldest_windows_make_room(
         assert storage.incr(f"network {number}", 60) == 1, "a full table refuses nobody"
         most = max(most, len(storage._windows))
     assert most == 100
-    assert storage.get("first") == 0
-    assert [storage.get(f"network {number}") for number in (0, 999)] == [0, 1]
+    assert storage.get("first", 3600) == 0
+    assert [storage.get(f"network {number}", 60) for number in (0, 999)] == [0, 1]
 
 
 def test_what_has_expired_makes_room_before_what_has_not(
@@ -151,7 +153,7 @@ def test_what_has_expired_makes_room_before_what_has_not(
     clock.advance(60)
     for number in range(50):
         storage.incr(f"long {number}", 3600)
-    assert [storage.get(key) for key in ("oldest", "long 0", "long 49", "short 0")] == [1, 1, 1, 0]
+    assert [storage.get(key, 3600) for key in ("oldest", "long 0", "long 49", "short 0")] == [1, 1, 1, 0]
 
 
 def test_a_window_that_began_anew_is_young(clock: MovingClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +166,7 @@ def test_a_window_that_began_anew_is_young(clock: MovingClock, monkeypatch: pyte
     storage.incr("amara", 60)
     for number in range(80):
         storage.incr(f"network {number}", 3600)
-    assert [storage.get(key) for key in ("old 0", "old 19", "amara", "network 79")] == [0, 1, 1, 1]
+    assert [storage.get(key, 3600) for key in ("old 0", "old 19", "amara", "network 79")] == [0, 1, 1, 1]
 
 
 def test_a_full_table_is_looked_through_once_for_many_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,6 +194,9 @@ class MovableStorage(ProcessStorage, Storage):
 
     def __init__(self) -> None:
         ProcessStorage.__init__(self)
+
+    def get(self, key: str, expiry: float = 60) -> int:
+        return super().get(key, expiry)
 
 
 class Shared:

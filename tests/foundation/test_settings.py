@@ -55,6 +55,8 @@ def test_each_of_the_four_is_missed_by_name(name):
         ({"PORTAL_ALLOW_SANDBOX": "maybe"}, "PORTAL_ALLOW_SANDBOX"),
         ({"PORTAL_VERIFEYE_READ_TIMEOUT": "nan"}, "verifeye_read_timeout"),
         ({"PORTAL_VERIFEYE_READ_TIMEOUT": "inf"}, "verifeye_read_timeout"),
+        ({"PORTAL_RATE_LIMIT_TOKEN": "30 per minnute"}, "rate_limit_token"),
+        ({"PORTAL_RATE_LIMIT_SECRET_FAILURES": ""}, "rate_limit_secret_failures"),
         ({"PORTAL_LOG_LEVEL": "LOUD"}, "log_level"),
         ({"PORTAL_LOG_FORMAT": "xml"}, "log_format"),
         ({"PORTAL_CONFIG": "/nowhere/portal.toml"}, "/nowhere/portal.toml"),
