@@ -38,6 +38,12 @@ _LONGEST_JTI = 256
 _LONGEST_ASSERTION_SECONDS = 3600
 
 
+def require_https() -> None:
+    """Raise :class:`MachineError` if the current request came over plain http (RFC 6749 section 3.2)."""
+    if not _is_secure(request.scheme, request.host):
+        raise MachineError("invalid_request", _PLAIN_HTTP)
+
+
 class Presented:
     """What may prove a client: the parameters that were read and found acceptable, and the headers.
 
@@ -46,8 +52,7 @@ class Presented:
 
     def __init__(self, received: Parameters) -> None:
         """Take the parameters of the current request; raises :class:`MachineError` for plain http."""
-        if not _is_secure(request.scheme, request.host):
-            raise MachineError("invalid_request", _PLAIN_HTTP)
+        require_https()
         self.form = received.values
         self.headers = request.headers
         #: Whom Authlib supposes, before anything is proven, and how it was proven.
@@ -102,6 +107,15 @@ class ClientAssertion(JWTBearerClientAssertion):
         if client is not None and named and named != client.id:
             raise InvalidClientError(description="The client_id is another client's.")
         return client
+
+    def extract_assertion(self, assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return header and claims, of which nothing is proven yet; raises ``InvalidClientError``."""
+        try:
+            said: tuple[dict[str, Any], dict[str, Any]] = super().extract_assertion(assertion)
+        except RecursionError:
+            # JSON that is nested without end is no ValueError, and whoever sends it need not be a client.
+            raise InvalidClientError(description="The assertion cannot be read.") from None
+        return said
 
     def get_audiences(self) -> list[str]:
         """Return the names by which an assertion may mean this provider."""

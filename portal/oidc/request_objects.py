@@ -88,7 +88,7 @@ def _verified_claims(text: str, client: ClientView) -> dict[str, Any]:
                 return dict(jwt.decode(text, key, algorithms=[alg], registry=registry).claims)
             except JoseError:
                 continue
-    except (JoseError, KeysUnavailable, ValueError, TypeError, UnicodeError) as error:
+    except (JoseError, KeysUnavailable, ValueError, TypeError, UnicodeError, RecursionError) as error:
         raise RequestObjectRefused("unreadable") from error
     raise RequestObjectRefused("signature")
 

@@ -1,5 +1,6 @@
 """``private_key_jwt`` (OpenID Connect Core 9, RFC 7523)."""
 
+import base64
 import time
 from typing import Any
 
@@ -104,3 +105,27 @@ def test_a_client_without_keys_cannot_use_one(app: Flask, sandbox_server: Sandbo
 def test_the_type_must_be_named(scene: Scene) -> None:
     for kind in ("", "something", TYPE.upper()):
         refused(present(scene, assertion(scene), client_assertion_type=kind), kind)
+
+
+def _segment(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("path", ["/v1/openid/token", "/v1/openid/revoke", "/oauth2/par"])
+@pytest.mark.parametrize("deep", ["header", "claims"])
+def test_what_is_nested_without_end_is_refused_and_no_failure_of_ours(
+    scene: Scene, path: str, deep: str
+) -> None:
+    """Nobody has to be a client to send it."""
+    nested = b'{"x":' + b"[" * 2900 + b"]" * 2900 + b"}"
+    if deep == "header":
+        nested = b'{"alg":"RS256","x":' + b"[" * 1500 + b"]" * 1500 + b"}"
+    parts = {"header": b'{"alg":"RS256"}', "claims": b"{}", deep: nested}
+    text = f"{_segment(parts['header'])}.{_segment(parts['claims'])}.AAAA"
+    data = {
+        "grant_type": "authorization_code", "code": "vpc_unknown", "token": "vpa_unknown",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": text,
+    }  # fmt: skip
+    answer = scene.app.test_client().post(path, data=data)
+    assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")

@@ -100,6 +100,16 @@ def refused(scene: Scene, text: str, what: str = "") -> None:
     assert (told["error"], told["state"]) == ("invalid_request_object", "outside"), what
 
 
+def test_what_is_nested_without_end_is_refused_and_no_failure_of_ours(
+    app: Flask, sandbox_server: SandboxServer
+) -> None:
+    scene = Scene(app, sandbox_server, request_algs=["HS256"])
+    nested = base64.urlsafe_b64encode(b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}").rstrip(b"=").decode()
+    body = f"{part({'alg': 'HS256'})}.{nested}"
+    digest = hmac.new(scene.stage.client_secret.encode(), body.encode(), "sha256").digest()
+    refused(scene, f"{body}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}")
+
+
 @pytest.mark.parametrize("alg", [*HMAC, *PUBLIC])
 def test_each_algorithm_that_is_registered_is_taken(scene: Scene, alg: str) -> None:
     assert accepted(send(scene, sign(scene, alg, inside(scene))))
