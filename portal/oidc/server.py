@@ -53,7 +53,11 @@ class AsReceived(OAuth2Request):
     """
 
     def __init__(self, received: Parameters, *, proven: ClientView | None = None) -> None:
-        """Take the parameters and, if it has proven who it is, the client that sent them."""
+        """Take the parameters and, if it has proven who it is, the client that sent them.
+
+        Raises :class:`MachineError` for plain http, which Authlib would answer with an exception of its own.
+        """
+        client_authentication.require_https()
         # Authlib refuses plain http but on loopback, by scheme and host; it needs no more of the address.
         super().__init__(request.method, f"{request.scheme}://{request.host}/")
         self.headers = request.headers

@@ -116,6 +116,15 @@ def test_plain_http_is_no_way_to_redeem(scene: Scene) -> None:
     assert post(scene, fields(scene, visit, code)).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/v1/openid/revoke", "/oauth2/par"])
+def test_nor_to_revoke_or_to_push(scene: Scene, path: str) -> None:
+    said = {"client_id": scene.stage.client_id, "client_secret": scene.stage.client_secret, "token": "any"}
+    for form in (said, {"token": "any"}):
+        answer = post(scene, form, path, base_url="http://portal.test")
+        refused(answer, "invalid_request")
+        assert "trusted_proxies" in answer.json["error_description"]
+
+
 def test_another_client_s_redemption_is_refused_and_does_not_burn_the_code(
     app: Flask, sandbox_server: SandboxServer
 ) -> None:
