@@ -44,12 +44,6 @@ def require_https() -> None:
         raise MachineError("invalid_request", _PLAIN_HTTP)
 
 
-def require_https() -> None:
-    """Raise :class:`MachineError` if the current request came over plain http (RFC 6749 section 3.2)."""
-    if not _is_secure(request.scheme, request.host):
-        raise MachineError("invalid_request", _PLAIN_HTTP)
-
-
 class Presented:
     """What may prove a client: the parameters that were read and found acceptable, and the headers.
 
