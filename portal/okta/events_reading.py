@@ -17,7 +17,7 @@ from portal import clock, credentials
 from portal.users import details
 
 #: Okta names one person in each event that matters here; a list like this is not Okta's.
-MOST_PEOPLE = 100
+MOST_PEOPLE = 20
 _MOST_GROUPS = 20
 _LONGEST_LOGIN = 320
 _LONGEST_NAME = 255
