@@ -50,9 +50,11 @@ def pause(seconds: float) -> None:
 
 
 @pytest.fixture
-def configuration(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
     for name in ("WEB_CONCURRENCY", "WEB_THREADS", "PORTAL_BIND"):
         monkeypatch.delenv(name, raising=False)
+    # The file would put one into the environment, for good, and later tests would count there.
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     monkeypatch.setenv("PORTAL_CONFIG", str(TOP / "config" / "test.toml"))
     monkeypatch.syspath_prepend(str(TOP))
     return runpy.run_path(str(TOP / "config" / "gunicorn.conf.py"))
