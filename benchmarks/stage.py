@@ -54,6 +54,7 @@ def environment(database: str, issuer: str) -> dict[str, str]:
         "PORTAL_LOG_LEVEL": "INFO",
         "PORTAL_RATE_LIMIT_AUTHORIZE": "100000000 per minute",
         "PORTAL_RATE_LIMIT_TOKEN": "100000000 per minute",
+        "PORTAL_RATE_LIMIT_CLIENT": "100000000 per minute",
         "PORTAL_RATE_LIMIT_PAGES": "100000000 per minute",
     }
 

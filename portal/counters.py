@@ -137,6 +137,12 @@ class ProcessLimits:
             raise TooManyRequests(retry_after=max(1, math.ceil(left)))
 
 
+def refusal(again: float) -> TooManyRequests:
+    """Return the answer to whoever is to come back at ``again`` (epoch), as :class:`Counts` said."""
+    # Whole seconds (RFC 9110 section 10.2.3), and never too few: Redis rounds what it tells to the nearest.
+    return TooManyRequests(retry_after=max(1, int(again - clock.now().timestamp()) + 1))
+
+
 def _is_running(ends: float, now: float, expiry: float) -> bool:
     """Say whether a window of ``expiry`` seconds that ends at ``ends`` has begun and is not over.
 

@@ -4,7 +4,7 @@ from flask import Blueprint, Flask
 from flask_wtf.csrf import CSRFProtect
 
 from portal.extensions import limit
-from portal.oidc import authorize, documents, metadata, par, token, userinfo
+from portal.oidc import authorize, client_limits, documents, metadata, par, token, userinfo
 from portal.web.guessing import limit_wrong_secrets
 
 pages = Blueprint("oidc_pages", __name__)
@@ -49,4 +49,5 @@ def init_app(app: Flask) -> None:
         limit(app, f"oidc.{name}", "rate_limit_token")
     documents.init_app(app, ("oidc.jwks", "oidc.discovery", "oidc.discovery_rfc8414"))
     for name in ("token", "token_alias", "par", "revoke"):
+        client_limits.note(app, f"oidc.{name}")
         limit_wrong_secrets(app, f"oidc.{name}")

@@ -28,7 +28,7 @@ from portal.extensions import db, settings
 from portal.grants import codes
 from portal.grants.codes import Grant
 from portal.journey import lifecycle
-from portal.oidc import client_authentication, clients, redemption, responses
+from portal.oidc import client_authentication, client_limits, clients, redemption, responses
 from portal.oidc.client_authentication import ClientAssertion, Presented
 from portal.oidc.clients import AUTH_METHODS, ClientView
 from portal.oidc.parameters import Parameters
@@ -106,7 +106,10 @@ class PortalServer(AuthorizationServer):
     def authenticate_client(
         self, request: AsReceived | Presented, methods: Sequence[str], endpoint: str = "token"
     ) -> ClientView:
-        """Return the client; one answer (401) for an unknown client, a wrong secret and a wrong method."""
+        """Return the client; one answer (401) for an unknown client, a wrong secret and a wrong method.
+
+        Raises ``TooManyRequests`` where the client, proven, asks more than its limit allows.
+        """
         if isinstance(request, AsReceived) and request.proven is not None:
             return request.proven
         try:
@@ -115,6 +118,7 @@ class PortalServer(AuthorizationServer):
                 raise InvalidClientError  # whoever authenticates in one place speaks for itself in the other
         except InvalidClientError:
             raise InvalidClientError(status_code=401, description="Client authentication failed.") from None
+        client_limits.admit(client)
         return client
 
 

@@ -39,6 +39,7 @@ class Settings:
     rate_limit_identify: str
     rate_limit_identify_per_account: str
     rate_limit_token: str
+    rate_limit_client: str
     rate_limit_secret_failures: str
     rate_limit_webhook: str
     rate_limit_okta_events: str

@@ -8,9 +8,8 @@ clients. Secrets have 128 bits and more: the limit makes guessing seen and slow,
 import logging
 
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import TooManyRequests
 
-from portal import clock
+from portal.counters import refusal
 from portal.extensions import counted_address, counts, settings
 
 log = logging.getLogger(__name__)
@@ -60,6 +59,4 @@ def _refuse_what_is_too_much(response: Response) -> Response:
         return response
     if again is None:
         return response
-    # Whole seconds (RFC 9110 section 10.2.3), and never too few: Redis rounds what it tells to the nearest.
-    refusal = TooManyRequests(retry_after=max(1, int(again - clock.now().timestamp()) + 1))
-    return current_app.make_response(current_app.handle_user_exception(refusal))
+    return current_app.make_response(current_app.handle_user_exception(refusal(again)))

@@ -38,7 +38,7 @@ def _portal(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
     database = Database("sqlite", f"sqlite:///{folder}/portal.sqlite3")
     limits = {
         f"PORTAL_RATE_LIMIT_{name}": "1000000 per second"
-        for name in ("TOKEN", "SECRET_FAILURES", "WEBHOOK", "OKTA_EVENTS", "SCIM")
+        for name in ("TOKEN", "CLIENT", "SECRET_FAILURES", "WEBHOOK", "OKTA_EVENTS", "SCIM")
     }
     serving.prepare(database, **limits)
     credentials = _credentials(database)

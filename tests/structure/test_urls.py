@@ -30,7 +30,7 @@ class Policy(NamedTuple):
 
 GUESSES = "rate_limit_secret_failures"
 PAGES, TOKEN = ["rate_limit_pages"], ["rate_limit_token"]
-SECRETS = ["rate_limit_token", GUESSES]
+SECRETS = ["rate_limit_token", "rate_limit_client", GUESSES]
 SCIM = ["rate_limit_scim", GUESSES]
 IDENTIFY = ["rate_limit_identify_per_account", "rate_limit_identify", "rate_limit_pages"]
 
@@ -181,10 +181,10 @@ def test_an_address_counts_towards_the_limits_of_its_policy(app, url):
 
 
 def _limited():
-    """Give every address with each of its limits; those on filled-in forms are the flow tests' business."""
+    """Give every address with each of its limits; those on what was filled in or proven, flow tests have."""
     for url, policy in POLICIES.items():
         for name in policy.limits:
-            if not name.startswith(("rate_limit_identify", "rate_limit_new_link")):
+            if not name.startswith(("rate_limit_identify", "rate_limit_new_link", "rate_limit_client")):
                 yield pytest.param(url, name, id=f"{url}-{name}")
 
 
