@@ -9,6 +9,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -50,6 +51,8 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, "-m", "benchmarks.growth", *arguments.growth])
     if shutil.which("wrk") is None:
         sys.exit("The load generator wrk is missing: apt-get install wrk")
+    # As for Ctrl-C: whatever was started has a session of its own and would live on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended from outside; what was started is stopped."))
     report = Report()
     if (busy := machine.busy()) is not None:
         report.warnings.append(busy)

@@ -13,6 +13,7 @@ import os
 import random  # noqa: TID251 - a seeded order, which is the same each time
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -62,6 +63,8 @@ def main() -> None:
         verdict = asyncio.run(_run(given))
     except pytest.skip.Exception as missing:
         sys.exit(f"{str(missing).capitalize()}: apt-get install postgresql nginx redis-server")
+    except asyncio.CancelledError:
+        sys.exit("Ended from outside; what was started is stopped, and nothing is said of what was seen.")
     text = report.written(verdict, _command(given))
     print(f"\n{text}")
     if given.write:
@@ -70,6 +73,10 @@ def main() -> None:
 
 
 async def _run(given: argparse.Namespace) -> Verdict:
+    this = asyncio.current_task()
+    assert this is not None
+    # As for Ctrl-C: whatever was started has a session of its own and would live on.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     verifeye, receiver = StandIn(RESULT_URL), AuditReceiver()
     await verifeye.start()
     await receiver.start()
