@@ -8,6 +8,7 @@ from benchmarks import stage
 from benchmarks.load import wrk
 from benchmarks.portal import Portal
 from benchmarks.processes import Program, free_port
+from benchmarks.table import BARE_HELLO
 
 TOP = Path(__file__).resolve().parent.parent
 
@@ -23,7 +24,7 @@ def of(
         found[f"durable commits of one row, {portal.database}, one connection"] = stage.commits_per_second(
             portal.app
         )
-    for name, application in (("a bare WSGI callable", "bare"), ("Flask", "in_flask")):
+    for name, application in ((BARE_HELLO, "bare"), ("Flask", "in_flask")):
         found[f"gunicorn with {name} that says hello, {workers} workers"] = _hello(
             application, folder, workers, seconds, connections
         )
