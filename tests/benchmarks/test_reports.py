@@ -94,12 +94,12 @@ def test_figures_replace_what_stood_between_the_marks_and_failures_are_loud(tmp_
         table.write(report, document)
 
 
-@pytest.mark.parametrize(("reached", "met"), [(910, "0.91 × |    yes |"), (700, "0.70 × | **no** |")])
-def test_published_documents_are_compared_with_the_server_itself(reached: float, met: str) -> None:
+@pytest.mark.parametrize(("reached", "met"), [(910, ["0.91 ×", "yes"]), (700, ["0.70 ×", "**no**"])])
+def test_published_documents_are_compared_with_the_server_itself(reached: float, met: list[str]) -> None:
     report = table.Report(
         pinned={measures.JWKS: {"portal, SQLite": [run(reached)]}},
         ceilings={f"gunicorn with {table.BARE_HELLO} that says hello, 1 workers": 1000.0},
     )
 
     line = next(line for line in table.rendered(report).split("\n") if "JWKS: portal" in line)
-    assert line.endswith(met)
+    assert [cell.strip() for cell in line.split("|")][2:4] == met
