@@ -36,12 +36,11 @@ class SharedCounts:
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
-
-    @property
-    def failures(self) -> tuple[type[Exception], ...]:
-        """What is raised where it cannot be counted just now."""
-        raised = self._limiter.limiter.storage.base_exceptions
-        return raised if isinstance(raised, tuple) else (raised,)
+        # Asked once, of the Redis: as soon as one thread has found it away, the limiter answers for its
+        # memory, and the error that another thread is just getting would be nobody's.
+        raised = limiter.limiter.storage.base_exceptions
+        #: What is raised where it cannot be counted just now.
+        self.failures: tuple[type[Exception], ...] = raised if isinstance(raised, tuple) else (raised,)
 
     def has_room(self, rate: str, *place: str) -> bool:
         """Say whether ``rate``, as the settings write it, lets one more happen at ``place``."""

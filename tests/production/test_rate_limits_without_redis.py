@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from redis.exceptions import RedisError
 
 from portal import clock
 from portal.extensions import counts
@@ -146,3 +147,16 @@ def test_wrong_secrets_are_counted_together_and_their_count_may_be_lost(
         counted = counts()
         with pytest.raises(counted.failures):
             counted.count(rate, *place)
+
+
+@only_sqlite
+def test_a_count_that_is_lost_is_known_as_lost_when_another_thread_noticed_first(
+    nodes: list[Flask], redis: Redis
+) -> None:
+    redis.stop()
+    with nodes[0].app_context():
+        counted = counts()
+        with pytest.raises(RedisError) as lost:
+            counted.count("2 per minute", "wrong-secrets", "192.0.2.7")
+        assert ask(nodes[0])[0] == 400  # from here on, the limiter counts in memory
+        assert isinstance(lost.value, counted.failures)
