@@ -208,12 +208,19 @@ def _as_family(kind: NameKind) -> bool:
 def _aligned(one: Sequence[_Word], other: Sequence[_Word], kind: NameKind) -> Likeness:
     """Line two names up in their order; two words may be one on the other side, some may be left out."""
     best = NOTHING
+    been: dict[tuple[int, int, bool], list[tuple[float, float]]] = {}
 
     def walk(at: int, to: int, least: float, price: float, weakest: Evidence, matched: int) -> None:
         nonlocal best
         score = _after_price(least, price)
         if score <= best.score:
             return
+        # Words that repeat (al al al …) can be lined up in millions of ways: nobody goes on from where
+        # somebody was before with as much.
+        earlier = been.setdefault((at, to, matched > 0), [])
+        if any(least <= as_sure and price >= as_cheap for as_sure, as_cheap in earlier):
+            return
+        earlier.append((least, price))
         if at == len(one) and to == len(other):
             if matched:
                 best = Likeness(score, weakest)
