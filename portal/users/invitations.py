@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal import clock, credentials
@@ -139,15 +139,15 @@ def readdress(user: User, *, how: str) -> int:
     """Take back what was sent to a former address of a person, and mail another to the present one; flushes.
 
     The former may be a stranger's: mistyped, or given to somebody else. Whoever has begun by it does not
-    finish. A link that an operator handed over where mail is off went to no address, and stays good. Returns
-    how many were taken back.
+    finish, so what was good until a moment ago is taken back as well. A link that an operator handed over
+    where mail is off went to no address, and stays good. Returns how many were taken back.
     """
     mail_is_on = settings().mail_transport != "off"
     there = db.session.scalars(
         select(Invitation).where(
             Invitation.user_id == user.id,
             Invitation.ended_at.is_(None),
-            Invitation.expires_at > clock.now(),
+            Invitation.expires_at > clock.after(-settings().journey_lifetime),
         )
     ).all()
     went_out = [each for each in there if mail_is_on or each.sent_at is not None]
@@ -200,14 +200,25 @@ def use(invitation: Invitation) -> bool:
     """Consume an invitation; ``False`` if it was taken back, or somebody was first.
 
     Whoever began in time may finish, so its time is not asked for; and where a reminder put another one into
-    its place meanwhile, that one is consumed.
+    its place meanwhile, that one is consumed. Not so if any was taken back since: that was meant for whoever
+    held the earlier ones too, and what is open now was made for another address or on another word.
     """
     if end(invitation, InvitationEnd.USED):
         return True
-    if invitation.ended_as != InvitationEnd.SUPERSEDED:
+    if invitation.ended_as != InvitationEnd.SUPERSEDED or _taken_back_since(invitation):
         return False
     successor = open_for(invitation.user_id, invitation.verification_id)
     return successor is not None and end(successor, InvitationEnd.USED)
+
+
+def _taken_back_since(superseded: Invitation) -> bool:
+    taken_back = exists().where(
+        Invitation.user_id == superseded.user_id,
+        Invitation.verification_id == superseded.verification_id,
+        Invitation.ended_as == InvitationEnd.REVOKED.value,
+        Invitation.ended_at >= superseded.ended_at,
+    )
+    return bool(db.session.scalar(select(taken_back)))
 
 
 def end(invitation: Invitation, reason: InvitationEnd) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from portal.enrolment import links
 from portal.extensions import db, settings
 from portal.models import Invitation, InvitationEnd
-from portal.users import directory, holds, invitations
+from portal.users import directory, holds, invitations, renewal
 from tests.enrolment.test_flow import work_off
 
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -115,3 +115,60 @@ def test_where_mail_is_off_a_link_that_was_handed_over_stays_good(invited, monke
     monkeypatch.setattr(invitations, "settings", lambda: off)
     moved(invited)
     assert [each.id for each in still_open(invited)] == [invited.invitation_id]
+
+
+def renewed(invited):
+    """Ask for a new link by the first one, as whoever holds it can."""
+    asked = invited.get(Invitation, id=invited.invitation_id)
+    outcome = invited.change(lambda _user: renewal.renew(asked, proof=False))
+    assert outcome == renewal.Outcome.SENT
+    assert invited.invitation.ended_as == InvitationEnd.SUPERSEDED
+
+
+def test_a_link_that_another_replaced_before_the_address_changed_does_not_use_the_newest(invited):
+    begun = invited.at_capture()
+    renewed(invited)
+    moved(invited)
+    (fresh,) = still_open(invited)
+    invited.enrol(begun)
+    assert begun.page.heading != "You’re all set"
+    assert invited.journeys()[0].refusal == "invitation_over"
+    assert [each.id for each in still_open(invited)] == [fresh.id]
+
+
+@only_sqlite
+def test_nor_after_an_operator_took_the_one_between_back_and_invited_anew(invited):
+    begun = invited.at_capture()
+    renewed(invited)
+    assert invited.change(invitations.revoke) == 1
+    invited.change(lambda user: invitations.invite(user, how="operator"))
+    invited.enrol(begun)
+    assert begun.page.heading != "You’re all set"
+    assert invited.journeys()[0].refusal == "invitation_over"
+
+
+@only_sqlite
+def test_what_was_taken_back_long_ago_does_not_count_against_what_came_later(invited, clock):
+    assert invited.change(invitations.revoke) == 1
+    clock.advance(60)
+    invited.change(lambda user: invitations.invite(user, how="operator"))
+    (later,) = still_open(invited)
+    with invited.app.test_request_context():
+        invited.invitation_id, invited.url = later.id, links.url_of(later)
+    clock.advance(60)
+    begun = invited.at_capture()
+    renewed(invited)
+    assert invited.enrol(begun).page.heading == "You’re all set"
+
+
+@only_sqlite
+def test_whoever_began_in_the_last_minute_does_not_finish_after_the_address_changed(invited, clock):
+    with invited.app.app_context():
+        lifetime = settings().invitation_lifetime
+    clock.advance(lifetime - 60)
+    begun = invited.at_capture()
+    clock.advance(120)
+    moved(invited)
+    invited.enrol(begun)
+    assert begun.page.heading != "You’re all set"
+    assert invited.journeys()[0].refusal == "invitation_over"
