@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from portal import mail, outbox
+from portal import mail, outbox, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.enrolment import links
@@ -47,6 +47,8 @@ def send(payload: dict[str, Any]) -> str:
         mail_id=payload["mail_id"],
         to_name=" ".join(part for part in (user.given_name, user.family_name) if part),
     )
+    # A mail server may take a minute, and whoever holds a connection for so long is waited for.
+    records.let_go()
     receipt = mail.send(message)
     invitations.sent(invitation.id)
     record(Event.INVITATION_SENT, user_id=user.id, kind=payload["kind"])

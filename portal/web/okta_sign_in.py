@@ -19,7 +19,7 @@ from authlib.oidc.core import CodeIDToken
 from flask import current_app, request, session
 from joserfc.errors import JoseError
 
-from portal import clock, credentials
+from portal import clock, credentials, records
 from portal.connections import registry
 from portal.credentials import UnsealError
 from portal.extensions import settings
@@ -78,6 +78,7 @@ def begin(about: str, *, redirect_uri: str, login_hint: str, again: bool = False
     :class:`SignInAway`.
     """
     app = _app()
+    records.let_go()
     more = {"prompt": "login"} if again else {}
     try:
         made = app.create_authorization_url(redirect_uri, login_hint=login_hint, **more)
@@ -116,6 +117,7 @@ def _identity(about: str, kept: Mapping[str, Any], code: str, redirect_uri: str)
     if app.issuer != kept.get("issuer"):
         # Connected to another one meanwhile, which is none to show this code to.
         raise SignInRefused("another_issuer", about)
+    records.let_go()
     try:
         token = app.fetch_access_token(redirect_uri, code=code, code_verifier=kept["verifier"])
         claims = app.verified(token, kept["nonce"])
@@ -253,7 +255,8 @@ def _app() -> _App:
 
 def _keep(state: str, what: dict[str, str]) -> None:
     kept: dict[str, dict[str, Any]] = dict(session.get(_KEPT, {}))
-    for oldest in list(kept)[: max(0, len(kept) + 1 - _MOST)]:
+    # By their time: a session comes back from its cookie sorted by its keys.
+    for oldest in sorted(kept, key=lambda each: kept[each]["at"])[: max(0, len(kept) + 1 - _MOST)]:
         del kept[oldest]
     session[_KEPT] = {**kept, state: {**what, "at": clock.epoch()}}
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from portal import outbox
+from portal import mail, outbox
 from portal.cli import retention
 from portal.extensions import db
 from portal.models import Invitation, InvitationEnd, OutboxMessage, User
@@ -284,6 +284,20 @@ def test_old_invitations_are_removed_and_those_to_be_renewed_are_not(clock, invi
     with invited.app.app_context():
         retention.prune()
     assert invited.all(Invitation) == []
+
+
+def test_nobody_waits_for_a_connection_that_waits_for_a_mail_server(invited, monkeypatch):
+    held = []
+
+    def deliver(_message):
+        held.append(db.engine.pool.checkedout())
+        return "taken"
+
+    monkeypatch.setattr(mail, "send", deliver)
+    with invited.app.app_context():
+        outbox.run_due()
+    assert held == [0]
+    assert len(invited.audited("enrolment:invitation:sent")) == 1
 
 
 # --- Where people stand -------------------------------------------------------------------------------

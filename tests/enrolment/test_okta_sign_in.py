@@ -1,11 +1,15 @@
 """The invited person proves at Okta who they are; nobody else gets any further, whatever the answer says."""
 
+import json
+
 import pytest
 import urllib3
-from flask import request
+from flask import request, session
 
+from portal.extensions import db
 from portal.models import EnrolmentState
 from portal.users import holds
+from portal.web import okta_sign_in
 from tests.enrolment.conftest import connect, invite
 from tests.support import okta_identity
 from tests.support.person import Person
@@ -263,3 +267,27 @@ def test_a_clock_that_is_set_back_makes_nothing_last_longer(clock, with_okta, ok
     clock.advance(-86_400)
     signed_in(with_okta)
     assert okta.discovered == 2
+
+
+def test_nobody_waits_for_a_connection_that_waits_for_okta(app, with_okta, okta):
+    held = []
+    with app.app_context():
+        pool = db.engine.pool
+    okta.on_call = lambda: held.append(pool.checkedout())
+    assert signed_in(with_okta).page.heading == "Set up your face check"
+    assert held == [0, 0, 0, 0], "discovery, the person, a code, the keys"
+
+
+@only_sqlite
+def test_of_too_many_sign_ins_at_once_the_oldest_is_given_up(app, clock):
+    """Whatever their states are called: a cookie keeps them sorted by those."""
+    kept = {}
+    for state in ("f", "b", "e", "a", "d", "c"):
+        with app.test_request_context():
+            session.update(kept)
+            okta_sign_in._keep(state, {"about": "x"})
+            kept = json.loads(json.dumps(dict(session), sort_keys=True))
+        clock.advance(1)
+    with app.test_request_context():
+        session.update(kept)
+        assert [okta_sign_in._take(state) is not None for state in "fbeadc"] == [False] * 2 + [True] * 4

@@ -37,6 +37,8 @@ class OktaIdentity:
         self.answers_as: str | None = None
         self.status = 200
         self.discovered = 0
+        #: Called at each request, before it is answered.
+        self.on_call: Callable[[], object] = lambda: None
         #: Changes the claims; may return them changed.
         self.lie: Callable[[Claims], Claims] = lambda claims: claims
         self.signs_with_another_key = False
@@ -54,6 +56,7 @@ class OktaIdentity:
         return app
 
     def _away(self) -> tuple[Claims, int] | None:
+        self.on_call()
         return None if self.status == 200 else ({"errorCode": "E0000009"}, self.status)
 
     def _discovery(self) -> Claims:
