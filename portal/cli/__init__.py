@@ -22,7 +22,7 @@ from portal.outbox import left_to_workers
 NOUNS = {
     "audit": ("audit",),
     "client": ("client",),
-    "db": ("db",),
+    "db": ("db", "db_backup"),
     "doctor": ("doctor",),
     "flow": ("flow",),
     "journeys": ("journeys",),

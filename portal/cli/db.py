@@ -1,10 +1,6 @@
 """``flask db``: the database's tables."""
 
-import os
-import sqlite3
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import click
 from alembic import command
@@ -100,29 +96,6 @@ def _tables() -> list[Finding]:
             )
         ]
     return [ok("tables", f"at {wanted}, as this release needs them")]
-
-
-@group.command("backup")
-@click.argument("file", type=click.Path(path_type=Path))
-def backup(file: Path) -> None:
-    """Copy a SQLite database to FILE while the portal goes on. PostgreSQL has pg_dump for that."""
-    if db.engine.dialect.name != "sqlite":
-        common.fail(
-            "This copies SQLite only; PostgreSQL has pg_dump, and docs/operating.md says how to call it."
-        )
-    try:
-        # Whoever holds a copy holds what it says about people: nobody else may read it.
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or "not a file name").lower()
-        common.fail(f"The file for the copy cannot be made: {reason}. Name one that does not exist yet.")
-    with db.engine.connect() as connection, closing(sqlite3.connect(file)) as copy:
-        source: Any = connection.connection.driver_connection
-        source.backup(copy)
-        (said,) = copy.execute("PRAGMA quick_check(1)").fetchone()
-    if said != "ok":
-        common.fail("The copy is damaged, and so is the database: restore an earlier copy.")
-    click.echo(f"Copied; {file.stat().st_size} bytes, and quick_check found nothing.")
 
 
 @group.command("revision")

@@ -9,6 +9,7 @@ from portal.cli import common
 from portal.extensions import settings
 from portal.models import MatchMode, VerificationConfiguration
 from portal.oidc import flows, registration
+from portal.okta import pauses
 from portal.verifeye.errors import VerifEyeError, VerifEyeRefused
 from portal.verifeye.regions import REGIONS, Endpoints, custom_endpoints
 from portal.verifeye.results import Verifier
@@ -77,6 +78,8 @@ def add(
         common.fail(f"There is a verification configuration {uuid} already; remove it first to change it.")
     except ValueError as error:
         common.fail(common.sentence_of(error))
+    # One that was removed before comes back with its enrolments.
+    pauses.review_everybody()
     common.commit()
     if as_json:
         common.print_json(described(row))
@@ -159,7 +162,8 @@ def key(uuid: str, api_key_file: str | None, unchecked: bool) -> None:
 def remove(uuid: str, yes: bool) -> None:
     """Take the configuration UUID out of use and forget its API key.
 
-    Its faces stay at VerifEye. Clients that use it must be disabled first.
+    Its faces stay at VerifEye. Clients that use it must be disabled first. Whoever is enrolled nowhere else
+    is routed to the factor no more: Okta's attribute is set to false.
     """
     row = common.configuration(uuid)
     using = [client.id for client in registration.every() if _uses(client, row)]
@@ -167,6 +171,7 @@ def remove(uuid: str, yes: bool) -> None:
         common.fail(f"Clients still use it: {', '.join(using)}. Disable them first (`flask client disable`).")
     common.confirm(f"Remove the configuration {row.id} and forget its API key?", yes=yes)
     registry.remove(row)
+    pauses.review_everybody()
     common.commit()
     click.echo(f"Removed the verification configuration {row.id}.")
 

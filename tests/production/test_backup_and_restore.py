@@ -9,9 +9,11 @@ import pytest
 from authlib.oauth2 import OAuth2Error
 from flask import Flask
 from flask.testing import FlaskCliRunner
+from sqlalchemy.engine import make_url
 
 from tests.support import machine, postgres_server
 from tests.support.databases import Database
+from tests.support.moving_clock import MovingClock
 from tests.support.portal_app import close, make_app
 from tests.support.relying_party import RelyingParty
 from tests.support.sandbox_server import SandboxServer
@@ -73,8 +75,9 @@ def test_a_dump_of_postgresql_restored_into_another_database(
     app: Flask, database: Database, sandbox_server: SandboxServer, postgresql_server: str, tmp_path: Path
 ) -> None:
     under_way, dump = UnderWay(app, sandbox_server), tmp_path / "portal.dump"
-    source = database.url.replace("+psycopg", "")
-    subprocess.run([program("pg_dump"), "-Fc", "-f", dump, source], check=True, capture_output=True)
+    said = app.test_cli_runner().invoke(args=["db", "backup", str(dump)])
+    assert said.exit_code == 0, said.output
+    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
     with postgres_server.new_database(postgresql_server, "restored") as url:
         target = url.replace("+psycopg", "")
         command: list[Any] = [program("pg_restore"), "--no-owner", "--exit-on-error", "-d", target, dump]
@@ -103,8 +106,77 @@ def test_a_copy_never_replaces_a_file(runner: FlaskCliRunner, tmp_path: Path) ->
     assert (tmp_path / "there").read_text() == "precious"
 
 
+def test_a_copy_is_of_a_file_or_in_a_folder(runner: FlaskCliRunner, tmp_path: Path) -> None:
+    for words in (
+        [],
+        [str(tmp_path / "copy"), "--folder", str(tmp_path)],
+        ["--folder", str(tmp_path / "no")],
+    ):
+        assert runner.invoke(args=["db", "backup", *words]).exit_code == 2, words
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dated_copies_are_kept_as_many_as_were_asked_for(
+    runner: FlaskCliRunner, tmp_path: Path, clock: MovingClock
+) -> None:
+    (tmp_path / "portal-notes.txt").write_text("not ours")
+    (tmp_path / "portal-20200101T000000Z.dump.part").write_text("cut off years ago")
+    for _ in range(4):
+        clock.advance(86_400)
+        said = runner.invoke(args=["db", "backup", "--folder", str(tmp_path), "--keep", "2"])
+        assert said.exit_code == 0, said.output
+        newest = f"portal-{clock.now():%Y%m%dT%H%M%SZ}"
+    there = sorted(path.name for path in tmp_path.iterdir())
+    assert len(there) == 3, there
+    assert there[1].startswith(newest)
+    assert there[2] == "portal-notes.txt"
+    assert "Removed 1 of the oldest copies; 2 stay." in said.output
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in tmp_path.glob("portal-2*"))
+
+
 @only_postgresql
-def test_postgresql_is_not_copied_by_us(runner: FlaskCliRunner, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("writes", "says"), [("half of it", "the disk is full"), ("", "")])
+def test_a_dump_that_fails_leaves_nothing_that_passes_for_one(
+    runner: FlaskCliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: str, says: str
+) -> None:
+    program = tmp_path / "bin" / "pg_dump"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nprintf '{writes}'\nprintf '{says}' >&2\nexit 1\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     said = runner.invoke(args=["db", "backup", str(tmp_path / "copy")])
     assert said.exit_code == 1
-    assert "pg_dump" in said.stderr
+    assert f"Nothing was copied. pg_dump says: {says or 'nothing'}" in said.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
+
+
+@only_postgresql
+def test_the_database_password_is_no_argument(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, told = tmp_path / "pg_dump", tmp_path / "told"
+    program.write_text(f'#!/bin/sh\necho "$@" "$PGPASSWORD" > {told}\n')
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    url = make_url(database.url)._replace(password="s3cret/of:it").render_as_string(hide_password=False)
+    app = make_app(Database("postgresql", url))
+    try:
+        said = app.test_cli_runner().invoke(args=["db", "backup", str(tmp_path / "copy")])
+    finally:
+        close(app)
+    assert said.exit_code == 0, said.output
+    *arguments, password = told.read_text().split()
+    assert password == "s3cret/of:it"
+    assert "s3cret" not in " ".join(arguments)
+    assert url.rpartition("/")[2] in arguments[-1]
+
+
+@only_postgresql
+def test_without_pg_dump_it_says_what_to_install(
+    runner: FlaskCliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = runner.invoke(args=["db", "backup", str(tmp_path / "copy")])
+    assert said.exit_code == 1
+    assert "postgresql-client" in said.stderr
+    assert list(tmp_path.iterdir()) == []

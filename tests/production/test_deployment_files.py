@@ -5,14 +5,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
-from portal.cli import outbox
+from portal import cli
 from tests.support import machine
 from tests.support.machine import TOP
 
 UNITS = sorted((TOP / "config" / "deploy" / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+SERVING = [unit for unit in SERVICES if "Restart=always" in unit.read_text()]
+TIMERS = [unit for unit in UNITS if unit.suffix == ".timer"]
 CONTAINERFILE = TOP / "config" / "deploy" / "container" / "Containerfile"
 #: What systemd-analyze calls "OK"; a service without any of the settings has 9.6.
 MOST_EXPOSED = 2.0
@@ -51,13 +54,33 @@ def test_systemd_understands_every_unit(analyze: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
 def test_a_service_starts_what_there_is(unit: Path) -> None:
-    (command,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE)
-    program, *arguments = command.split()
-    assert (TOP / program.removeprefix("/opt/verification-portal/")).exists()
-    if "wsgi" in arguments:
-        from_flask = arguments[arguments.index("wsgi") + 1 :]
-        assert from_flask[0] == "outbox"
-        assert from_flask[1] in outbox.group.commands
+    commands = re.findall(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE)
+    assert commands
+    for command in commands:
+        program, *arguments = command.split()
+        assert (TOP / program.removeprefix("/opt/verification-portal/")).exists()
+        if "--app" in arguments:
+            _understands(arguments[arguments.index("wsgi") + 1 :])
+
+
+def _understands(words: list[str]) -> None:
+    """Have click read the words of a command as far as they are not about this machine."""
+    command = cli._Nouns().get_command(click.Context(click.Command("flask")), words.pop(0))
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    assert command is not None
+    known = {
+        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("unit", TIMERS, ids=lambda unit: unit.name)
+def test_a_timer_has_a_service_that_ends(unit: Path) -> None:
+    service = unit.with_suffix(".service")
+    assert service in SERVICES
+    assert "Type=oneshot\n" in service.read_text()
+    assert service not in SERVING
 
 
 def test_the_service_may_take_as_long_to_stop_as_gunicorn_does() -> None:
@@ -80,7 +103,8 @@ def test_the_container_file_copies_what_there_is() -> None:
 
 
 def test_web_and_worker_count_in_one_folder_that_outlives_both() -> None:
-    for unit in SERVICES:
+    assert len(SERVING) == 2
+    for unit in SERVING:
         text = unit.read_text()
         (folder,) = re.findall(r"PROMETHEUS_MULTIPROC_DIR=/run/(\S+)", text)
         assert f"RuntimeDirectory={folder}\n" in text
