@@ -123,14 +123,25 @@ def chinese(word: str) -> list[Letter] | None:
     return spelled
 
 
+def same_forms(text: str) -> str:
+    """Return ``text`` with each Chinese character in one of its forms: traditional or Japanese, it is one."""
+    return text.translate(simplified())
+
+
 @cache
 def simplified() -> dict[int, str]:
-    """Return the translation of characters to the first of the forms that the table holds together."""
-    return {
+    """Return the translation of characters to the first of the forms that a table holds together."""
+    chinese_forms = {
         ord(other): forms[0]
         for forms, _ in _chinese_rows()
         if len(forms) <= 3 and forms not in _DOUBLE
         for other in forms[1:]
+    }
+    variants = (row.split() for row in rows("han_variants"))
+    return chinese_forms | {
+        ord(form): chinese_forms.get(ord(today), today)
+        for today, *others in variants
+        for form in (today, *others)
     }
 
 

@@ -49,6 +49,14 @@ _SILENT: Letter = (("", 0.0),)
 _SELDOM: Letter = (("", 0.0), ("a", 0.51), ("o", 0.51))
 _INHERENT_O: Letter = (("a", 0.0), ("", 0.0), ("o", 0.0))
 
+#: A nasal before a consonant of its own row, which may as well be written as a dot: आनन्द, आनंद.
+_NASAL = re.compile("ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])|न्(?=[त-ध])|म्(?=[प-भ])")
+
+
+def one_spelling(word: str) -> str:
+    """Return a word in Devanagari without what people write either way: nasals, and the nukta."""
+    return _NASAL.sub("ं", word.replace("़", "").replace("ँ", "ं"))
+
 
 def indic(word: str) -> list[Letter] | None:
     """Return the letters of a word in an Indic script (Devanagari to Malayalam), or None."""

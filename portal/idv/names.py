@@ -83,6 +83,8 @@ _PARTICLES = _ARTICLES | frozenset(
         "ad",
     ]
 )
+#: Particles that are family names, too, where the other words are no more than a syllable.
+_EAST_ASIAN_SURNAMES = frozenset(["an", "do", "in", "le", "lo"])
 _GIVEN_PARTICLES = _ARTICLES - {"ben"} | frozenset(
     ["de", "del", "la", "los", "da", "das", "do", "dos", "de", "y", "e"]
 )
@@ -276,6 +278,9 @@ def _left_out(words: Sequence[_Word], place: int, others: Sequence[_Word], kind:
     text = words[place].text
     if len(words) == 1:
         return None
+    syllables = all(syllable(plain(word.text)) for word in words)
+    if syllables and (kind in (NameKind.GIVEN, NameKind.MIDDLE) or text in _EAST_ASIAN_SURNAMES):
+        return None  # of one Chinese, Japanese or Korean name, whatever particle they look like
     between = 0 < place < len(words) - 1
     if (len(text) > 1 or between) and text in (
         _PARTICLES if kind in (NameKind.FAMILY, NameKind.FULL) else _GIVEN_PARTICLES
@@ -283,8 +288,8 @@ def _left_out(words: Sequence[_Word], place: int, others: Sequence[_Word], kind:
         return _PARTICLE_LEFT_OUT
     if len(words) <= len(others):
         return None
-    if all(syllable(plain(word.text)) for word in words):
-        return None  # syllables of one Chinese, Japanese or Korean name
+    if syllables:
+        return None
     if kind is NameKind.FAMILY:
         return _surname_left_out(words, place)
     if kind is NameKind.FULL:

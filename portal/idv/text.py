@@ -19,6 +19,11 @@ _WHOLE = str.maketrans(
      "þ": "th", "ə": "a", "ŋ": "ng", "ĸ": "k", "ſ": "s", "ɓ": "b", "ɗ": "d", "ƙ": "k", "ƴ": "y"}
 )  # fmt: skip
 
+#: Invisible marks that choose among the forms of one character.
+_SELECTORS = frozenset(
+    map(chr, [0x34F, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
+)
+
 
 def normalise(text: str) -> str:
     """Return ``text`` composed, case-folded, without invisible characters, with single spaces; never raises.
@@ -56,14 +61,23 @@ def plain(text: str) -> str:
 def without_marks(text: str) -> str:
     """Return ``text`` without combining marks that only modify a letter (accents, vowel points).
 
-    Spacing and vowel signs of the Indic scripts and of Thai are letters in all but name and stay.
+    Vowel signs are letters in all but name and stay, wherever a script has such (India to Cambodia, Tibet,
+    the Maldives), and so does the mark that makes another syllable of a kana: Daiki is not Taiki.
     """
-    kept = (
-        character
-        for character in unicodedata.normalize("NFD", text)
-        if unicodedata.category(character) != "Mn" or "\u0900" <= character <= "\u0eff"
-    )
+    kept = (character for character in unicodedata.normalize("NFD", text) if not _only_modifies(character))
     return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _only_modifies(character: str) -> bool:
+    """Say whether a mark is an accent, a Semitic vowel point or a choice among forms.
+
+    Unicode's combining class tells them from the signs that are read: accents stand above or below (200 and
+    more) or strike through (1), points have classes of their own (10 to 36).
+    """
+    if unicodedata.category(character) != "Mn" or "\u0900" <= character <= "\u0eff":
+        return False
+    position = unicodedata.combining(character)
+    return position >= 200 or position == 1 or 10 <= position <= 36 or character in _SELECTORS
 
 
 def script(text: str) -> str:

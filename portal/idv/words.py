@@ -190,9 +190,11 @@ def _letters(word: str, script_of_word: str) -> str:
     if script_of_word == "arabic":
         return sounds.same_letters(bare)
     if script_of_word == "cjk":
-        return bare.translate(east_asian.simplified())
+        return east_asian.same_forms(bare)
     if script_of_word == "kana":
         return plain(word)
+    if script_of_word == "devanagari":
+        return indic.one_spelling(bare)
     return bare.replace("ё", "е").replace("ς", "σ")
 
 

@@ -18,6 +18,7 @@ ALIKE = {
         Юлия | Yulia
         Αλέξανδρος | Alexandros; יוסף | Yosef; สมชาย | Somchai; 민준 | Min-jun; さくら | Sakura; 伟 | Wei
         राजेश | Rajesh; Արմեն | Armen; გიორგი | Giorgi; কুমার | Kumar; Ｄａｎｉｅｌ | Daniel
+        आनंद | आनन्द; संजय | सञ्जय; चाँदनी | चांदनी; फ़ातिमा | फातिमा; 葛\U000e0100 | 葛
     """,
     NameKind.FAMILY: """
         O'Brien | OBrien; O’Brien | O'Brien; Müller | Mueller; Müller | Muller; Nguyễn | Nguyen
@@ -26,7 +27,8 @@ ALIKE = {
         St. John | Saint John
         Чайковский | Tchaikovsky; Tchaikovsky | Chaikovskii; Đoković | Djokovic; 陈 | 陳; 陳 | Chan
         佐藤 | Satoh
-        القذافي | Al-Gaddafi; 이 | Lee; King Jr. | King; Medvedev | Medwedew
+        القذافي | Al-Gaddafi; 이 | Lee; King Jr. | King; Medvedev | Medwedew; de Jong | Jong; Le Gall | Gall
+        髙橋 | 高橋; 山﨑 | 山崎; 齋藤 | 斎藤; 渡邊 | 渡辺; 渡邉 | 渡邊; 澤田 | 沢田; 廣瀨 | 広瀬; 眞田 | 真田
     """,
     NameKind.MIDDLE: "Robert | R.; Maria | M",
     NameKind.FULL: "王伟 | Wang Wei; 王伟 | Wei Wang; 山田太郎 | Taro Yamada; Robert Smith | Smith Robert",

@@ -16,7 +16,8 @@ APART = {
         محمد | Mahmoud; كرم | Karim; حسن | Hussein; عبد الرحمن | Abdul Rahim; שרה | Shira
         अमित | Amita; 민준 | Jun-min
         Иван | Ivana; Сергей | Sergio; 小明 | Xiaomei; สมชาย | Somsak; 伟 | 卫; Abdullah | Abdul Rahman
-        Xiaoming | Xiaomin
+        Xiaoming | Xiaomin; たいき | だいき; シュン | ジュン; Do-hyun | Hyun; Do Yoon | Yoon; Bin Wei | Wei
+        ចាន់ធី | ចាន់ធូ; စုစု | စီစီ; އަލީ | އިލާ; བསོད | བསེད
     """,
     NameKind.FAMILY: """
         Smith | Smyth; Li | Liu; Wang | Wong; Ivanov | Ivanova; Иванов | Иванова
@@ -24,7 +25,7 @@ APART = {
         Papadopoulos | Papadopoulou; Jónsson | Jónsdóttir; Garcia Lopez | Garcia Perez
         García López | Lopez
         Smith-Jones | Smith-Johnson; King Jr. | King Sr.; 李 | Liu; 王 | Huang; 李 | 黎
-        Fernandez | Fernandes; Meyer | Meier
+        Fernandez | Fernandes; Meyer | Meier; Lo Wong | Wong; An Li | Li; 斎藤 | 斉藤
     """,
 }
 
