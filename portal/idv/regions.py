@@ -47,7 +47,7 @@ _COMMON_NAMES = {
 def country(text: str) -> str:
     """Return the ISO 3166-1 alpha-2 code of a country given by code or name, or ``""`` if none is known."""
     folded = normalise(text)
-    code = folded.upper()
+    code = folded.upper().replace(".", "")
     if code in _alpha2():
         return code
     if len(code) in (2, 3) and code.isalnum():

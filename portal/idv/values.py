@@ -12,12 +12,17 @@ import phonenumbers
 from anyascii import anyascii
 
 from portal.idv import regions
+from portal.idv.east_asian import same_forms
 from portal.idv.names import NameKind, compare_names
 from portal.idv.text import LONGEST, normalise
 from portal.idv.words import Evidence
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LAND = re.compile("^[A-Za-z]{2}-")
+_CHINESE = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _LONGEST_EMAIL = 320
+#: Letters that Python's (older) rules for domains turn into others, and today's (RFC 5891) do not.
+_OTHER_DOMAIN = re.compile("[ßς\u200c\u200d]")
 _LONGEST_PHONE = 64
 #: Fewest digits that two numbers without a country code must share to be one.
 _NATIONAL_DIGITS = 7
@@ -79,6 +84,8 @@ def same_street(left: str, right: str) -> bool:
     A flat keeps its number, and other numbers their order: flat 3 at 12 is not flat 12 at 3.
     """
     first, second = _street(left), _street(right)
+    if _other_characters(left, right):
+        return False
     numbers = [[word for word in words if word[0].isdigit()] for words in (first, second)]
     return bool(first) and sorted(first) == sorted(second) and numbers[0] == numbers[1]
 
@@ -86,7 +93,7 @@ def same_street(left: str, right: str) -> bool:
 def same_place(left: str, right: str) -> bool:
     """Say whether two towns are one, apart from case, accents, abbreviations and romanisation."""
     first, second = _street(left), _street(right)
-    if not first or not second:
+    if not first or not second or _other_characters(left, right):
         return False
     return first == second or compare_names(left, right, NameKind.FAMILY).evidence in _CERTAIN
 
@@ -96,7 +103,11 @@ def same_region(left: str, right: str) -> bool:
     first, second = regions.region(left), regions.region(right)
     if first and second:
         return not first.isdisjoint(second)
-    return same_place(re.sub("^[A-Za-z]{2}-", "", left.strip()), re.sub("^[A-Za-z]{2}-", "", right.strip()))
+    one, other = left.strip(), right.strip()
+    lands = [_LAND.match(text) for text in (one, other)]
+    if lands[0] and lands[1] and lands[0].group().upper() != lands[1].group().upper():
+        return False
+    return same_place(_LAND.sub("", one), _LAND.sub("", other))
 
 
 def same_postal_code(left: str, right: str) -> bool:
@@ -115,6 +126,12 @@ def same_country(left: str, right: str) -> bool:
     if first or second:
         return first == second
     return normalise(left) == normalise(right) != ""
+
+
+def _other_characters(left: str, right: str) -> bool:
+    """Say whether both texts have Chinese characters, and not the same: 陕西 and 山西 are both Shanxi."""
+    first, second = (sorted(_CHINESE.findall(same_forms(normalise(text)))) for text in (left, right))
+    return bool(first and second) and first != second
 
 
 def _date(text: str) -> date | None:
@@ -136,10 +153,11 @@ def _email(text: str) -> tuple[str, str] | None:
         or re.search(r"[\s\x00-\x1f\x7f]", stripped)
     ):
         return None
-    try:
-        domain = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return None
+    if not _OTHER_DOMAIN.search(domain.lower()):
+        try:
+            domain = domain.encode("idna").decode("ascii")
+        except UnicodeError:
+            return None
     return local.lower(), domain.lower()
 
 

@@ -36,6 +36,12 @@ SAME = [
     (values.same_country, "Deutschland", "DE"),
     (values.same_country, "UK", "United Kingdom"),
     (values.same_country, "日本", "JPN"),
+    (values.same_place, "東京", "东京"),
+    (values.same_place, "苏州", "Suzhou"),
+    (values.same_street, "中山路 12", "12 中山路"),
+    (values.same_region, "DE-BY", "by"),
+    (values.same_email, "dan@bücher.example", "Dan@xn--bcher-kva.example"),
+    (values.same_country, "U.S.A.", "US"),
 ]
 DIFFERENT = [
     (values.same_date, "1990-02-28", "1990-02-27"),
@@ -62,6 +68,13 @@ DIFFERENT = [
     (values.same_country, "US", "UM"),
     (values.same_country, "Niger", "Nigeria"),
     (values.same_country, "KP", "KR"),
+    (values.same_place, "苏州", "宿州"),
+    (values.same_place, "東京市", "东经市"),
+    (values.same_region, "陕西", "山西"),
+    (values.same_region, "陕西省", "山西省"),
+    (values.same_region, "AT-1", "BE-1"),
+    (values.same_street, "人民路12", "仁民路12"),
+    (values.same_email, "dan@straße.example", "dan@strasse.example"),
 ]
 
 
