@@ -70,6 +70,7 @@ def evaluate_okta(
     *,
     time: datetime,
     reference: str | None,
+    now: datetime | None = None,
     encoding: Encoding = Encoding.OBJECT,
     returns: Returns = Returns.MATCHED,
     threshold: float = DEFAULT_THRESHOLD,
@@ -82,14 +83,17 @@ def evaluate_okta(
     marks none and needs all. A claim that agrees is answered by value or by ``MATCHED``, another one by null,
     also after a failure elsewhere. Claims outside Okta's list are never answered (one would make Okta fail
     the evaluation) and count only if marked essential. ``time`` must be aware; it is written in UTC.
-    ``trust_frameworks`` are those the client may be answered under, the first by default.
+    ``trust_frameworks`` are those the client may be answered under, the first by default; ``now`` (default
+    ``time``) is what ``max_age`` is counted from.
     """
     answers: list[dict[str, object]] = []
     findings: list[Finding] = []
     refused: list[str] = []
+    available, age = _available(VERIFIED, time, reference), ((now or time) - time).total_seconds()
     verified = bool(requested.entries)
     for number, entry in enumerate(requested.entries):
-        framework, unmet = _okta_constraints(entry, trust_frameworks)
+        met, unmet = _verification(entry, trust_frameworks, available, age)
+        framework = met.get("trust_framework") or next(iter(trust_frameworks), OKTA_TRUST_FRAMEWORK)
         outcomes = [
             (
                 claim,
@@ -153,12 +157,9 @@ def evaluate_ida(
     answers: list[dict[str, object]] = []
     findings: list[Finding] = []
     refused: list[str] = []
+    available, age = _available(assurance_level, time, reference), ((now or time) - time).total_seconds()
     for number, entry in enumerate(requested.entries):
-        available = {"assurance_level": assurance_level, "time": utc(time)}
-        if reference is not None:
-            available["verification_process"] = reference
-        age = ((now or time) - time).total_seconds()
-        verification, unmet = _ida_verification(entry, trust_frameworks, available, age)
+        verification, unmet = _verification(entry, trust_frameworks, available, age)
         claims: dict[str, object] = {}
         for claim in entry.claims:
             outcome = (
@@ -184,20 +185,13 @@ def utc(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _okta_constraints(entry: RequestedEntry, trust_frameworks: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the framework to answer under, and the constrained members that cannot be met."""
-    unmet = []
-    wanted = entry.verification.get("trust_framework")
-    allowed = [name for name in trust_frameworks if wanted is None or wanted.allows(name)]
-    if not allowed:
-        unmet.append("trust_framework")
-    level = entry.verification.get("assurance_level")
-    if level is not None and not level.allows(VERIFIED):
-        unmet.append("assurance_level")
-    return (allowed or list(trust_frameworks) or [OKTA_TRUST_FRAMEWORK])[0], unmet
+def _available(assurance_level: str, time: datetime, reference: str | None) -> dict[str, str]:
+    """Return the members of ``verification`` that can be given, besides the framework."""
+    available = {"assurance_level": assurance_level, "time": utc(time)}
+    return available if reference is None else {**available, "verification_process": reference}
 
 
-def _ida_verification(
+def _verification(
     entry: RequestedEntry, trust_frameworks: Sequence[str], available: Mapping[str, str], age: float
 ) -> tuple[dict[str, object], list[str]]:
     """Return the ``verification`` to give, and the members whose constraints cannot be met."""

@@ -28,6 +28,7 @@ def for_okta(
         record_of(user),
         face_passed and user is not None,
         time=journey.verified_at or clock.now(),
+        now=clock.now(),
         reference=journey.reference,
         encoding=Encoding(client.claim_encoding),
         returns=Returns(flow.get("returns") or client.claim_returns),

@@ -231,6 +231,26 @@ def test_the_assurance_level_asked_for_is_honoured(constraint, verified):
     )
 
 
+@pytest.mark.parametrize(
+    ("demanded", "verified"),
+    [
+        ({"evidence": [{"type": {"value": "document"}}]}, False),
+        ({"evidence": None}, True),
+        ({"assurance_process": {"policy": {"value": "gpg45"}}}, False),
+        ({"assurance_process": {"policy": None}}, True),
+        ({"time": {"max_age": 60}}, True),
+        ({"time": {"max_age": 59}}, False),
+        ({"verification_process": {"value": "another"}}, False),
+    ],
+)
+def test_whatever_else_is_demanded_of_the_verification_is_not_passed_over(demanded, verified):
+    evaluation = answer(okta({"given_name": "Daniel"}, **demanded), now=NOON + timedelta(seconds=60))
+    (entry,) = evaluation.verified_claims
+    assert entry["verification"]["assurance_level"] == ("VERIFIED" if verified else "FAILED")
+    assert evaluation.verified is verified
+    assert (entry["claims"]["given_name"]["value"] is None) is not verified
+
+
 def test_every_entry_is_answered_and_judged_alone():
     one = {"verification": {"trust_framework": None}, "claims": {"given_name": "Daniel"}}
     other = {"verification": {"trust_framework": None}, "claims": {"given_name": "Peter"}}
