@@ -32,6 +32,7 @@ from portal.models import (
     PauseScope,
     User,
     UserStatus,
+    VerificationConfiguration,
 )
 from portal.okta.failures import told_to_the_outbox
 from portal.okta_api.client import OktaApi
@@ -233,8 +234,16 @@ def _states(column: Any, values: list[str]) -> dict[str, bool]:
 
 
 def _is_enrolled() -> ColumnElement[bool]:
-    """Whether the person is enrolled where the workforce enrols; anywhere, if no setting says where."""
-    confirmed = exists().where(Enrolment.user_id == User.id, Enrolment.state == EnrolmentState.CONFIRMED)
+    """Whether the person is enrolled where the workforce enrols; anywhere, if no setting says where.
+
+    A configuration that was removed is nowhere: its enrolments stay, and nobody can use them.
+    """
+    confirmed = exists().where(
+        Enrolment.user_id == User.id,
+        Enrolment.state == EnrolmentState.CONFIRMED,
+        VerificationConfiguration.id == Enrolment.verification_id,
+        VerificationConfiguration.removed_at.is_(None),
+    )
     where = settings().workforce_verification.strip().lower()
     return confirmed.where(Enrolment.verification_id == where) if where else confirmed
 

@@ -6,11 +6,19 @@ import pytest
 
 from portal import clock as portal_clock
 from portal.extensions import db
-from portal.models import AuditEvent, HoldReason, OktaRegistration, OutboxMessage, User
+from portal.models import (
+    AuditEvent,
+    HoldReason,
+    OktaRegistration,
+    OutboxMessage,
+    User,
+    VerificationConfiguration,
+)
 from portal.okta import registration
 from portal.okta_api.client import OktaApi
 from portal.outbox import OutboxFailure, run_due
 from portal.users import directory, holds, news
+from tests.cli.commands import add_verification, done
 from tests.okta.registration_scenes import connect, messages, person, waiting, work_off
 from tests.support import factories
 from tests.support.at_once import at_once
@@ -300,6 +308,21 @@ def test_an_okta_id_that_has_another_owner_now_is_judged_by_that_owner(okta):
 def test_only_the_enrolment_of_the_workforce_counts_where_a_setting_names_it(okta):
     user = person(okta, enrolled=True)
     assert registration.desired([user.id]) == {user.id: False}
+
+
+def test_an_enrolment_at_a_configuration_that_was_removed_routes_nobody(okta, runner):
+    configuration = factories.verification_configuration().id
+    factories.enrolment(person(okta), db.session.get_one(VerificationConfiguration, configuration))
+    work_off()
+    assert okta.value("00u00001") is True
+
+    done(runner, "verification", "remove", configuration, "--yes")
+    work_off()
+    assert okta.value("00u00001") is False
+
+    add_verification(runner, uuid=configuration)
+    work_off()
+    assert okta.value("00u00001") is True
 
 
 def test_desired_answers_for_many_at_once(okta):
