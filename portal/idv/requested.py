@@ -26,6 +26,8 @@ _MOST_CHARACTERS = 32_768
 _MOST_NODES = 1_000
 _DEEPEST = 12
 _MOST_ENTRIES = 10
+#: What a record is compared with; ten entries of Okta's whole list hold 110.
+_MOST_VALUES = 150
 #: Members of a request for a claim that do not say what its value must be.
 _HARMLESS = frozenset({"essential", "purpose", "max_age"})
 _PURPOSE_LENGTH = range(3, 301)
@@ -207,7 +209,10 @@ def _place(value: object) -> Requested:
     entries = verified_claims if isinstance(verified_claims, list) else [verified_claims]
     if len(entries) > _MOST_ENTRIES:
         raise ClaimsRefused(ClaimsRefusal.TOO_MANY)
-    return Requested(tuple(map(_entry, entries)), isinstance(verified_claims, list))
+    read = tuple(map(_entry, entries))
+    if sum(len(claim.element.accepted or ()) for entry in read for claim in entry.claims) > _MOST_VALUES:
+        raise ClaimsRefused(ClaimsRefusal.TOO_MANY)
+    return Requested(read, isinstance(verified_claims, list))
 
 
 def _entry(value: object) -> RequestedEntry:

@@ -172,6 +172,10 @@ HOSTILE = [
     ({"a": [None] * 2_000}, ClaimsRefusal.TOO_LARGE),
     (deep(50), ClaimsRefusal.TOO_DEEP),
     (place([{"verification": {}, "claims": {}}] * 11), ClaimsRefusal.TOO_MANY),
+    (
+        place([{"verification": {}, "claims": {"email": {"values": ["a", "b"] * 8}}}] * 10),
+        ClaimsRefusal.TOO_MANY,
+    ),
     (None, ClaimsRefusal.WRONG_SHAPE),
     ([], ClaimsRefusal.WRONG_SHAPE),
     (5, ClaimsRefusal.WRONG_SHAPE),
