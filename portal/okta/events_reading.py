@@ -19,6 +19,8 @@ from portal.users import details
 #: Okta names one person in each event that matters here; a list like this is not Okta's.
 MOST_PEOPLE = 20
 _MOST_GROUPS = 20
+#: Entries in a body, and people in all of them: each is a row. What Okta writes about one takes a kilobyte.
+_MOST_IN_A_BODY = 2_000
 _LONGEST_LOGIN = 320
 _LONGEST_NAME = 255
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -55,7 +57,7 @@ class OktaEventRead:
 def body(content: bytes) -> tuple[list[OktaEventRead], int]:
     """Return the events in the body of an event hook, and how many entries were not readable.
 
-    Raises :class:`Unreadable` where it is not the JSON that Okta sends at all.
+    Raises :class:`Unreadable` where it is not the JSON that Okta sends at all, or tells of too many people.
     """
     try:
         document = json.loads(content)
@@ -63,9 +65,12 @@ def body(content: bytes) -> tuple[list[OktaEventRead], int]:
         raise Unreadable from None
     data = document.get("data") if isinstance(document, dict) else None
     entries = data.get("events") if isinstance(data, dict) else None
-    if not isinstance(entries, list):
+    if not isinstance(entries, list) or len(entries) > _MOST_IN_A_BODY:
         raise Unreadable
-    return many(entries)
+    found, unreadable = many(entries)
+    if sum(len(event.people) for event in found) > _MOST_IN_A_BODY:
+        raise Unreadable
+    return found, unreadable
 
 
 def many(entries: list[Any]) -> tuple[list[OktaEventRead], int]:

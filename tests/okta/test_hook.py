@@ -195,3 +195,23 @@ def test_events_without_effect_are_kept_and_ignored(app, hook):
         topics = set(db.session.scalars(select(OutboxMessage.topic)))
         assert topics == {"okta.events"}
         assert outbox.run_due() == 0
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"target": [{"id": f"{each}", "type": "User"} for each in range(20)]}] * 101,
+        [{"published": None}] * 2001,
+    ],
+    ids=["people", "nothing"],
+)
+def test_a_body_of_more_people_than_okta_can_mean_is_refused_before_it_takes_long(hook, app, entries):
+    """Each is a row to write: a megabyte of them kept a thread for ten seconds."""
+    usual = event("user.lifecycle.suspend", "00uJANE")
+    made = [usual | {"uuid": f"{number}"} | entry for number, entry in enumerate(entries)]
+    with app.app_context():
+        answer = telling.tell(hook, *made)
+    assert (answer.status_code, count(app, OktaEvent.uuid)) == (400, 0)
+    with app.app_context():
+        assert telling.tell(hook, *made[:100]).status_code == 204
