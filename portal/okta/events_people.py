@@ -121,14 +121,25 @@ def settle(okta_id: str, profile: Mapping[str, Any] | None = None, *, login: str
     if user is None:
         user = _add(okta_id, login or _login_among(facts.values()))
     renew = any(fact.kind == Kind.PROFILE and not fact.applied for fact in facts.values())
-    okta_facts.apply_remembered(user, how=HOW)
+    arrives = _follow(user) or joins
     if profile is not None:
         logins.rename(user, login, profile)
-    if profile is None and (added or renew or (joins and not user.email)):
-        _ask_for_profile(okta_id, arrived=joins)
-    elif joins:
+    if profile is None and (added or renew or (arrives and not user.email)):
+        _ask_for_profile(okta_id, arrived=arrives)
+    elif arrives:
         invitations.invite_on_arrival(user, how=HOW)
     return "Added." if added else "Followed."
+
+
+def _follow(user: User) -> bool:
+    """Follow the facts about a person; says whether they may use the factor again.
+
+    Then they are to be invited: whoever was held back when they came was not, and the face of whoever was
+    away for long is deleted.
+    """
+    was_held = user.status != UserStatus.ACTIVE
+    okta_facts.apply_remembered(user, how=HOW)
+    return was_held and user.status == UserStatus.ACTIVE
 
 
 def _follow_statuses(people: list[OktaUser], read_at: datetime) -> dict[str, User]:
@@ -137,7 +148,8 @@ def _follow_statuses(people: list[OktaUser], read_at: datetime) -> dict[str, Use
     okta_facts.remember_all(fact for person in people for fact in events_profile.facts_of(person, read_at))
     users = {person.id: user for person in people if (user := _of(person.id)) is not None}
     for user in users.values():
-        okta_facts.apply_remembered(user, how=HOW)
+        if _follow(user):
+            invitations.invite_on_arrival(user, how=HOW)
     return users
 
 

@@ -11,6 +11,7 @@ from portal.cli import retention
 from portal.extensions import db
 from portal.models import AuditEvent, HoldReason, Invitation, OktaEvent, OktaFact, OutboxMessage, User
 from portal.okta import events, events_reading, keeping
+from portal.outbox import schedule
 from portal.users import holds, okta_facts
 from tests.okta import telling
 from tests.okta.telling import event, joins, leaves
@@ -56,6 +57,40 @@ def test_deactivate_and_back(jane, back):
     assert reasons() == {HoldReason.OKTA_SUSPENDED, HoldReason.OKTA_DEACTIVATED}
     told(event(f"user.lifecycle.{back}", ID, after=2))
     assert reasons() == set()
+
+
+def invited():
+    return db.session.scalars(select(Invitation.user_id)).all()
+
+
+@pytest.mark.parametrize("held", ["suspend", "deactivate"])
+def test_who_came_while_held_back_is_invited_once_they_are_not(context, held):
+    factories.verification_configuration()
+    telling.connect()
+    jane = factories.user(LOGIN, okta_id=ID, email=LOGIN)
+    told(event(f"user.lifecycle.{held}", ID), joins(ID, after=1))
+    assert invited() == []
+    told(event("user.lifecycle.unsuspend" if held == "suspend" else "user.lifecycle.activate", ID, after=2))
+    assert invited() == [jane.id]
+
+
+@pytest.mark.settings(verifeye_face_deletion=False)
+def test_who_was_away_until_their_face_was_deleted_is_invited_anew(jane, clock):
+    factories.enrolment(jane, factories.verification_configuration())
+    telling.connect()
+    told(joins(ID), event("user.lifecycle.deactivate", ID, after=1))
+    clock.advance(31 * 86_400)
+    schedule.run_now("users.faces_of_removed")
+    told(event("user.lifecycle.reactivate", ID))
+    assert reasons() == set()
+    assert invited() == [jane.id]
+
+
+@only_sqlite
+def test_who_is_enrolled_is_not_invited_for_having_been_suspended(jane):
+    factories.enrolment(jane, factories.verification_configuration())
+    told(event("user.lifecycle.suspend", ID), event("user.lifecycle.unsuspend", ID, after=1))
+    assert (reasons(), invited()) == (set(), [])
 
 
 @only_sqlite
