@@ -24,6 +24,8 @@ LONGEST = {
     "client_assertion": 8192,
 }
 LONGEST_VALUE = 2048
+#: JSON is read by a reader of its own: it may be indented, and a name in it has whatever letters it has.
+_JSON = ("claims",)
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -82,6 +84,10 @@ def _is_plain(letter: str) -> bool:
     return unicodedata.category(letter) not in ("Cc", "Cs", "Cn", "Co", "Zl", "Zp")
 
 
+def _is_storable(text: str) -> bool:
+    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text if letter not in "\t\n\r")
+
+
 def _read(raw: bytes) -> Parameters:
     if len(raw) > LONGEST_BODY:
         raise Unreadable
@@ -123,6 +129,7 @@ def _judge(pairs: list[tuple[str, str]]) -> Parameters:
             parameters.repeated.add(name)
             continue
         parameters.values[name] = value
-        if len(value) > LONGEST.get(name, LONGEST_VALUE) or not is_clean(value):
+        is_readable = is_clean(value) or (name in _JSON and _is_storable(value))
+        if len(value) > LONGEST.get(name, LONGEST_VALUE) or not is_readable:
             parameters.unreadable.add(name)
     return parameters

@@ -119,6 +119,22 @@ def test_claims_come_as_text_or_as_an_object_and_mean_the_same(scene: PushingSce
     assert first["verified_claims"] == claims
 
 
+@pytest.mark.parametrize("name", ["Amara", "Am\ue000ra", "Am\U000e0fffra", "Am\u2028ra"], ids=ascii)
+def test_claims_may_be_indented_and_hold_whatever_letters_a_name_has(scene: PushingScene, name: str) -> None:
+    claims = in_id_token(entry({"given_name": {"value": name, "fuzzy": True}}))
+    for text in (json.dumps(claims, ensure_ascii=False, indent="\t"), json.dumps(claims, indent=2) + "\r\n"):
+        for push in (scene.push, scene.push_json):
+            assert push(claims=text).status_code == 201
+            assert scene.pushed()[-1].parameters["verified_claims"] == claims
+
+
+def test_a_control_character_inside_a_claim_is_refused(scene: PushingScene) -> None:
+    for odd in ("\x00", "\n", "\x1b"):
+        text = json.dumps(in_id_token(entry({"given_name": "Am?ra"}))).replace("?", odd)
+        refused(scene.push(claims=text))
+        refused(scene.push_json(claims=text))
+
+
 def test_the_state_may_be_any_text_and_is_kept_as_it_is(scene: PushingScene) -> None:
     for state in ("a b+c&d=e%20", "Ωé漢字🙂", "x" * 4096):
         scene.request_uri(state=state)
