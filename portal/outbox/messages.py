@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from flask import Flask, current_app
-from sqlalchemy import String, cast, delete, insert, or_, update
+from sqlalchemy import delete, insert, or_, update
 
 from portal import clock, credentials
 from portal.extensions import DATABASE_AWAY, db
@@ -84,12 +84,12 @@ def forget(user_id: str, okta_id: str | None, *, keep: Collection[str]) -> None:
     """Clear the outbox of a person who is being erased; flushes.
 
     What is to be done about them is dropped, but for the topics of ``keep``; of what was done, only that it
-    was done stays. ``okta_id`` finds the messages that name nobody else.
+    was done stays. ``okta_id`` finds the messages that name nobody else. One that merely goes on from there
+    through a list of people is about those who follow.
     """
     about = OutboxMessage.user_id == user_id
     if okta_id:
-        text = cast(OutboxMessage.payload, String).contains(okta_id, autoescape=True)
-        about = or_(about, text)
+        about = or_(about, OutboxMessage.payload["okta_id"].as_string() == okta_id)
     for state in (WAITING, DEAD):
         db.session.execute(
             delete(OutboxMessage)

@@ -17,8 +17,8 @@ from portal.models import (
     User,
 )
 from portal.okta import pauses, registration
-from portal.outbox import OutboxFailure
-from portal.users import holds
+from portal.outbox import OutboxFailure, run_due
+from portal.users import directory, holds
 from tests.okta.registration_scenes import connect, messages, person, waiting, work_off
 from tests.support import factories
 from tests.support.small_okta import small_okta
@@ -82,6 +82,19 @@ def test_everybody_falls_back_and_comes_back(okta, people):
     work_off()
     assert values(okta) == [True, True, True, None]
     assert okta.value(newcomer.okta_id) is True
+
+
+@pytest.mark.settings(verifeye_face_deletion=False)
+def test_erasing_somebody_half_way_through_a_pause_does_not_cut_it_off(okta, people, monkeypatch):
+    monkeypatch.setattr(pauses, "BATCH", 2)
+    pause(PauseScope.ALL)
+    assert run_due(1) == 1
+    (rest,) = [message for message in waiting() if message.topic == pauses.SPREAD]
+    assert rest.payload["after"] == people[1].okta_id
+    directory.erase(people[1], how="test")
+    db.session.commit()
+    work_off()
+    assert values(okta)[:3] == [False] * 3
 
 
 def test_whoever_was_suspended_meanwhile_stays_away_after_the_pause(okta, people):
