@@ -14,6 +14,7 @@ Nothing here knows Flask, SQLAlchemy, a clock or another room; time is passed in
       romanisation   is this Latin spelling that foreign word: one alignment, and tables of letters for it in
                      alphabets, abjads, indic (and Thai), east_asian
       sounds         Latin spellings that go back to one name: Mohamed and Muhammad
+      vietnamese     tones: Thúy is not Thùy
       nicknames      Dan for Daniel
       typing_errors  slips, where they cannot be another name
     tables, data/  the lists of names: ours, but for the two ``known_`` lists (MIT, licence beside them)

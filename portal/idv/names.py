@@ -12,6 +12,7 @@ from itertools import permutations
 
 from portal.idv.text import normalise, plain, script
 from portal.idv.typing_errors import syllable
+from portal.idv.vietnamese import other_tone
 from portal.idv.words import EQUAL, NOTHING, Evidence, Likeness, compare_words, initial
 
 #: Chosen on ``benchmarks/names``: no two different people reach it, nearly all real variants do.
@@ -194,6 +195,8 @@ def _whole(one: Sequence[_Word], other: Sequence[_Word], kind: NameKind) -> Like
     left, right = ("".join(word.text for word in words) for words in (one, other))
     if max(len(one), len(other)) > 1 and (initial(left) or initial(right)):
         return NOTHING  # initials are compared word by word
+    if len(one) == len(other) and any(other_tone(a.text, b.text) for a, b in zip(one, other, strict=True)):
+        return NOTHING  # so are tones
     likeness = compare_words(left, right, family=_as_family(kind))
     one_word = len(one) == 1 and len(other) == 1
     if likeness.evidence is Evidence.TYPING and not one_word:

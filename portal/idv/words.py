@@ -17,6 +17,7 @@ from portal.idv.nicknames import familiar
 from portal.idv.romanisation import Letter, cost, default, spell
 from portal.idv.text import plain, script, without_marks
 from portal.idv.typing_errors import slip
+from portal.idv.vietnamese import other_tone
 
 
 class Evidence(StrEnum):
@@ -98,6 +99,8 @@ def initial(word: str) -> bool:
 
 def _both_latin(left: str, right: str, *, family: bool) -> Likeness:
     a, b = plain(left), plain(right)
+    if other_tone(left, right):
+        return NOTHING
     if a == b:
         return Likeness(0.98, Evidence.ACCENTS)
     if _reads_as(left, b, 0.05) is not None or _reads_as(right, a, 0.05) is not None:

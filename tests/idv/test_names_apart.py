@@ -17,6 +17,7 @@ APART = {
         अमित | Amita; 민준 | Jun-min
         Иван | Ivana; Сергей | Sergio; 小明 | Xiaomei; สมชาย | Somsak; 伟 | 卫; Abdullah | Abdul Rahman
         Xiaoming | Xiaomin; たいき | だいき; シュン | ジュン; Do-hyun | Hyun; Do Yoon | Yoon; Bin Wei | Wei
+        Thúy | Thùy; Hương | Hường; Thanh Thúy | Thanh Thùy; Dũng | Dụng
         ចាន់ធី | ចាន់ធូ; စုစု | စီစီ; އަލީ | އިލާ; བསོད | བསེད
     """,
     NameKind.FAMILY: """
