@@ -3,6 +3,7 @@
 import logging
 
 from flask import render_template
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from portal import credentials
@@ -42,10 +43,15 @@ def okta_callback() -> Response | str:
 
 
 def _is(user: User, identity: Identity) -> bool:
-    """Say whether Okta's answer names ``user``: by Okta's id, or by the login where no id is known."""
+    """Say whether Okta's answer names ``user``: by Okta's id, or by the login where no id is known.
+
+    Whoever is known here by their id is nobody else, whatever their login is by now.
+    """
     if user.okta_id is not None:
         return credentials.same(identity.okta_id, user.okta_id)
-    return identity.login is not None and directory.account_key(identity.login) == user.login_key
+    if identity.login is None or directory.account_key(identity.login) != user.login_key:
+        return False
+    return db.session.scalar(select(User.id).where(User.okta_id == identity.okta_id)) is None
 
 
 def _refused(refused: SignInRefused) -> Response:

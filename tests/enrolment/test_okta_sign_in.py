@@ -11,7 +11,7 @@ from portal.models import EnrolmentState
 from portal.users import holds
 from portal.web import okta_sign_in
 from tests.enrolment.conftest import connect, invite
-from tests.support import okta_identity
+from tests.support import factories, okta_identity
 from tests.support.person import Person
 
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -267,6 +267,20 @@ def test_a_clock_that_is_set_back_makes_nothing_last_longer(clock, with_okta, ok
     clock.advance(-86_400)
     signed_in(with_okta)
     assert okta.discovered == 2
+
+
+@only_sqlite
+def test_somebody_known_by_their_id_has_nobody_else_s_record_for_its_login(app, sandbox_server, okta):
+    """Logins are reused: the record, and its names, may be of whoever had this one before."""
+    connect(app, okta)
+    invited = invite(app, sandbox_server, okta_id=None)
+    invited.okta = okta
+    with app.app_context():
+        factories.user("former@acme.example", okta_id="00uknown")
+        db.session.commit()
+    okta.okta_id, okta.login = "00uknown", invited.login
+    assert signed_in(invited).page.heading == "You signed in as somebody else"
+    assert (refused(invited), invited.journeys()) == (["wrong_person"], [])
 
 
 def test_nobody_waits_for_a_connection_that_waits_for_okta(app, with_okta, okta):
