@@ -57,6 +57,8 @@ def test_what_was_done_by_hand_is_settled(runner: FlaskCliRunner, message: str) 
     work_off(runner)
     done(runner, "outbox", "settle", message)
     assert "no such message" in done(runner, "outbox", "list")
+    (settled,) = document(runner, "outbox", "list", "--state", "done")
+    assert (settled["receipt"], settled["last_error"]) == ("done by hand, says an operator", None)
     assert "no message" in refused(runner, "outbox", "settle", message)
     assert "no message" in refused(runner, "outbox", "retry", message)
 

@@ -120,6 +120,23 @@ def test_not_now_leaves_the_invitation_good(invited):
     assert invited.enrol(invited.at_capture()).page.heading == "You’re all set"
 
 
+@only_sqlite
+def test_whoever_leaves_at_the_camera_leaves_no_identifier_with_a_face_behind(invited, clock):
+    """VerifEye may have stored the face by then, and not theirs: nobody is to be matched with it."""
+    person = invited.at_capture()
+    page = person.page.url
+    person.press("Start camera check")
+    given = invited.enrolment.external_id
+    person.open(page)
+    person.press("Not now")
+    assert invited.journeys()[0].state == JourneyState.CANCELLED
+    work_off(invited.app)
+    assert invited.enrolment.external_id == given, "whoever begins again at once meets their own face"
+    clock.advance(3600)
+    work_off(invited.app)
+    assert invited.enrolment is None
+
+
 def test_somebody_suspended_half_way_is_not_enrolled(invited):
     person = invited.at_capture()
     invited.change(lambda user: holds.suspend(user, how="test"))
