@@ -32,5 +32,6 @@ def _letters_and_tone(word: str) -> tuple[str, str] | None:
     marks = {character for character in apart if unicodedata.combining(character)}
     if not marks <= _MARKS or not (marks or "đ" in word):
         return None
-    letters = "".join(character for character in apart if character not in _TONES)
+    written = (character for character in apart if character.isalpha() or character in _MARKS)
+    letters = "".join(character for character in written if character not in _TONES)
     return letters, "".join(sorted(marks & _TONES))

@@ -19,7 +19,7 @@ ALIKE = {
         Αλέξανδρος | Alexandros; יוסף | Yosef; สมชาย | Somchai; 민준 | Min-jun; さくら | Sakura; 伟 | Wei
         राजेश | Rajesh; Արմեն | Armen; გიორგი | Giorgi; কুমার | Kumar; Ｄａｎｉｅｌ | Daniel
         Thúy | Thuy; Hoà | Hòa; Thanh Thuỷ | Thanh Thủy; HƯỜNG | Huong; Zoé | Zoè; Noël | Noél
-        Salomé | Salomè
+        Salomé | Salomè; Thúy\ufe0f | Thúy
         आनंद | आनन्द; संजय | सञ्जय; चाँदनी | चांदनी; फ़ातिमा | फातिमा; 葛\U000e0100 | 葛
     """,
     NameKind.FAMILY: """
