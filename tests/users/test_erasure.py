@@ -213,3 +213,12 @@ def test_every_room_has_its_say(app, amara):
     directory.erase(amara, how="test")
     assert asked == [(amara.id, OKTA_ID)], "while the record still says who it is"
     assert members.of("g" * 32) == []
+
+
+def test_what_is_to_be_done_about_somebody_with_a_longer_okta_id_stays(amara):
+    enqueue("okta.person", {"okta_id": f"{OKTA_ID}x"})
+    enqueue("okta.person", {"okta_id": OKTA_ID})
+    directory.erase(amara, how="test")
+    db.session.commit()
+    left = select(OutboxMessage.payload).where(OutboxMessage.topic == "okta.person")
+    assert db.session.scalars(left).all() == [{"okta_id": f"{OKTA_ID}x"}]
