@@ -6,6 +6,7 @@ import click
 
 from portal import logs
 from portal.cli import common
+from portal.connections import registry as connections
 from portal.extensions import settings
 from portal.models import MatchMode, VerificationConfiguration
 from portal.oidc import flows, registration
@@ -79,7 +80,7 @@ def add(
     except ValueError as error:
         common.fail(common.sentence_of(error))
     # One that was removed before comes back with its enrolments.
-    pauses.review_everybody()
+    _tell_okta()
     common.commit()
     if as_json:
         common.print_json(described(row))
@@ -171,7 +172,7 @@ def remove(uuid: str, yes: bool) -> None:
         common.fail(f"Clients still use it: {', '.join(using)}. Disable them first (`flask client disable`).")
     common.confirm(f"Remove the configuration {row.id} and forget its API key?", yes=yes)
     registry.remove(row)
-    pauses.review_everybody()
+    _tell_okta()
     common.commit()
     click.echo(f"Removed the verification configuration {row.id}.")
 
@@ -188,6 +189,12 @@ def relearn_order(uuid: str) -> None:
     registry.forget_order(row)
     common.commit()
     click.echo(f"The order is learnt anew from the next result for {row.id}.")
+
+
+def _tell_okta() -> None:
+    """Have the attribute of everybody looked at; whoever connects Okta later has that done then."""
+    if connections.current() is not None:
+        pauses.review_everybody()
 
 
 def described(row: VerificationConfiguration) -> dict[str, Any]:
