@@ -99,7 +99,7 @@ def kana(word: str) -> list[Letter] | None:
 
 def japanese(word: str) -> list[list[Letter]]:
     """Return the readings of a name in Chinese characters, if it is made of names in the table."""
-    parts = _segments(word)
+    parts = _segments(word) or _segments(word.translate(_forms_of_today()))
     readings: list[list[Letter]] = [[]]
     for part in parts:
         several = [syllables for romaji in part if (syllables := _syllables(romaji)) is not None]
@@ -143,6 +143,13 @@ def simplified() -> dict[int, str]:
         for today, *others in variants
         for form in (today, *others)
     }
+
+
+@cache
+def _forms_of_today() -> dict[int, str]:
+    """Return the translation of characters to the form of today, in which the table of names has them."""
+    variants = (row.split() for row in rows("han_variants"))
+    return {ord(other): today for today, *others in variants for other in others}
 
 
 #: Two-character family names, as the table writes them: one name, or its simplified and traditional forms.

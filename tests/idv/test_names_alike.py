@@ -30,6 +30,7 @@ ALIKE = {
         Чайковский | Tchaikovsky; Tchaikovsky | Chaikovskii; Đoković | Djokovic; 陈 | 陳; 陳 | Chan
         佐藤 | Satoh
         القذافي | Al-Gaddafi; 이 | Lee; King Jr. | King; Medvedev | Medwedew; de Jong | Jong; Le Gall | Gall
+        髙橋 | Takahashi; 山﨑 | Yamazaki; 櫻井 | Sakurai
         髙橋 | 高橋; 山﨑 | 山崎; 齋藤 | 斎藤; 渡邊 | 渡辺; 渡邉 | 渡邊; 澤田 | 沢田; 廣瀨 | 広瀬; 眞田 | 真田
     """,
     NameKind.MIDDLE: "Robert | R.; Maria | M",
