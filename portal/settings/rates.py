@@ -6,7 +6,9 @@ from functools import lru_cache
 _SECONDS = {
     "second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 30 * 86_400, "year": 360 * 86_400,
 }  # fmt: skip
-_RATE = re.compile(rf"\s*([0-9]+)\s*(?:/|per)\s*([0-9]+)?\s*({'|'.join(_SECONDS)})s?\s*", re.IGNORECASE)
+_RATE = re.compile(
+    r"\s*([0-9]+)\s*(?:/|per)\s*([0-9]+)?\s*(second|minute|hour|day|month|year)s?\s*", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=64)
