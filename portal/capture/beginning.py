@@ -66,9 +66,11 @@ def begin(arrived: Arrived, *, consent_version: str) -> str:
     if not captures.may_begin(journey):
         raise NotSetUp(LINKS_USED_UP)
     tie, enrols = tie_for(arrived)
-    if not configuration.sign_locally:
+    if not configuration.sign_locally and enrols:
         # An identifier that nobody was given is harmless, and the turn that was read has to stay that one.
-        records.commit_and_let_go() if enrols else records.let_go()
+        records.commit_and_let_go()
+    elif not configuration.sign_locally:
+        records.let_go()
     state = credentials.random_hex()
     link = registry.client_for(configuration).signed_link(
         configuration.id,

@@ -45,11 +45,13 @@ def backup(file: Path | None, folder: Path | None, keep: int) -> None:
     """
     if (file is None) == (folder is None):
         raise click.UsageError("Name a FILE, or a --folder for dated copies.")
-    is_sqlite = db.engine.dialect.name == "sqlite"
-    into = file if file is not None else _dated(folder, "sqlite3" if is_sqlite else "dump")
+    copy, kind = (
+        (_copy_sqlite, "sqlite3") if db.engine.dialect.name == "sqlite" else (_dump_postgresql, "dump")
+    )
+    into = file if file is not None else _dated(folder, kind)
     unfinished = _begun(into)
     try:
-        _copy_sqlite(unfinished) if is_sqlite else _dump_postgresql(unfinished)
+        copy(unfinished)
         unfinished.rename(into)
     finally:
         unfinished.unlink(missing_ok=True)
