@@ -20,9 +20,7 @@ CLAIMS_SUPPORTED = (
 )  # fmt: skip
 
 
-def id_token_claims(
-    journey: Journey, client: ClientView, user: User, *, face_known: bool = True
-) -> dict[str, Any]:
+def id_token_claims(journey: Journey, client: ClientView, user: User, *, face_known: bool) -> dict[str, Any]:
     """Return the ID token's claims that depend on the journey (OpenID Connect Core 2).
 
     ``face_known`` says whether the face matched one that was the person's before.
@@ -44,10 +42,11 @@ def id_token_claims(
     return claims | application
 
 
-def userinfo_claims(
-    journey: Journey, client: ClientView, user: User, *, face_known: bool = True
-) -> dict[str, Any]:
-    """Return the claims of the userinfo answer (OpenID Connect Core 5.3.2): those of the ID token."""
+def userinfo_claims(journey: Journey, client: ClientView, user: User, *, face_known: bool) -> dict[str, Any]:
+    """Return the claims of the userinfo answer (OpenID Connect Core 5.3.2): those of the ID token.
+
+    ``face_known`` as for :func:`id_token_claims`.
+    """
     who = {"sub": subject(journey, client, user)}
     if client.profile.answers_failures:
         return who

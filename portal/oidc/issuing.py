@@ -80,8 +80,8 @@ def _issue_at_once(waiting: Waiting, client: ClientView) -> str | None:
         return None
     code, row = codes.new_code(
         **_of_journey(journey, client),
-        id_token_claims=claims.id_token_claims(journey, client, user),
-        userinfo_claims=claims.userinfo_claims(journey, client, user),
+        id_token_claims=claims.id_token_claims(journey, client, user, face_known=True),
+        userinfo_claims=claims.userinfo_claims(journey, client, user, face_known=True),
         confirms_enrolment=None,
     )
     fields: dict[str, Any] = {"enrols": False}

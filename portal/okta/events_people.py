@@ -236,8 +236,8 @@ def _stands_in_the_way(topic: str, payload: dict[str, Any], conflict: Conflict) 
     """Note a conflict in the audit log; what comes again and still stands so is a dead letter.
 
     What fails leaves nothing behind in the database, so the note is made now and the failure is the next
-    message's, a minute later where Okta is asked about whoever is in the way first. A
-    reconciliation reports by itself what stays in the way.
+    message's, a minute later where Okta is asked about whoever is in the way first. A reconciliation reports
+    by itself what stays in the way.
     """
     if payload.get("reported"):
         return conflict.sentence
