@@ -105,14 +105,15 @@ def _explain(arrived: Arrived) -> str | Response:
         where=wording.where(configuration),
         keeps=wording.KEEPS,
         first_time=beginning.is_first_time(arrived),
-        failure=_last_failure(journey),
+        failure=_last_failure(arrived),
         attempts_left=journey.attempts_allowed - journey.attempts,
         waiting=journey.state == JourneyState.CAPTURING,
         start_url=steps.link(journey, Step.CAPTURE),
         cancel_url=back["back_url"],
         camera_help_url=journeys.camera_help_url(),
         consent_version=wording.CONSENT_VERSION,
-        minutes_left=max(1, int((journey.expires_at - clock.now()).total_seconds() // 60)),
+        seconds_left=int((journey.expires_at - clock.now()).total_seconds()),
+        start_over=wording.start_over(journey),
         extend_url=None,
     )
 
@@ -123,8 +124,11 @@ def _shown_account(journey: Journey) -> str:
     return filters.masked(account) if journey.parameters.get("verified_claims") else account
 
 
-def _last_failure(journey: Journey) -> str | None:
-    return None if journey.refusal == lifecycle.UNAVAILABLE else journey.refusal
+def _last_failure(arrived: Arrived) -> str | None:
+    refusal = arrived.journey.refusal
+    if refusal == wording.NOT_MATCHED and beginning.is_first_time(arrived):
+        return wording.NOT_TAKEN
+    return None if refusal == lifecycle.UNAVAILABLE else refusal
 
 
 def _refuse(journey: Journey, reason: str) -> Response:

@@ -22,10 +22,14 @@ KEEPS = (
     "The pictures are deleted right after the check. What stays there is a face template under a random "
     "number, without your name. We keep the time and the outcome."
 )
-#: What to say about a verifier that did not pass: keys of ``templates/capture/failures.html``.
+#: A face that is not the account's, and, where the account has none yet, one that VerifEye would not enrol
+#: (with unique matching: somebody else's). Like all that is told of a failure, keys of
+#: ``templates/capture/failures.html``.
+NOT_MATCHED, NOT_TAKEN = "not_matched", "not_taken"
+#: What to say about a verifier that did not pass.
 _TOLD_AS = (
     (Verifier.LIVENESS, Outcome.FAILED, "not_live"),
-    (Verifier.FACE, Outcome.FAILED, "not_matched"),
+    (Verifier.FACE, Outcome.FAILED, NOT_MATCHED),
     (Verifier.LIVENESS, Outcome.NOT_EXECUTED, "incomplete"),
     (Verifier.FACE, Outcome.NOT_EXECUTED, "incomplete"),
 )
@@ -50,6 +54,13 @@ def other_way(journey: Journey) -> str:
     if journey.purpose == JourneyPurpose.ENROL:
         return "Not now"
     return "Go back without the check" if _flow(journey) else "Use another way to sign in"
+
+
+def start_over(journey: Journey) -> str:
+    """Return where to begin anew once the time is over: somebody who enrols came from a mail."""
+    if journey.purpose == JourneyPurpose.ENROL:
+        return "Open the link in the mail and start again."
+    return "Go back to where you came from and start again."
 
 
 def where(configuration: Configuration) -> str:

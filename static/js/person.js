@@ -125,7 +125,7 @@ function warnBeforeExpiry() {
     if (state !== told) {
       told = state;
       tell(box, state === "over"
-        ? "The time for this check has run out. Go back to where you wanted to sign in and start again."
+        ? box.dataset.over
         : "This page can be used for about one more minute.");
     }
     if (state === "over") window.clearInterval(timer);

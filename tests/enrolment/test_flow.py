@@ -205,3 +205,25 @@ def test_another_browser_is_told_where_to_carry_on(invited):
     other.open(person.page.url)
     assert other.page.heading == "Carry on in the browser you started with"
     assert "link in the mail" in other.page.text
+
+
+@only_sqlite
+def test_a_first_face_that_is_not_accepted_is_not_compared_with_one_that_nobody_has(invited):
+    """With unique matching VerifEye refuses a face that is enrolled for another account."""
+    person = invited.at_capture()
+    person.press("Start camera check")
+    person.press(outcome="face_fails")
+    assert person.page.heading == "Try the camera check again"
+    assert "We couldn’t set up your face" in person.page.text
+    assert "the face we know" not in person.page.text
+
+
+@only_sqlite
+def test_the_page_knows_to_the_second_how_long_it_is_good_and_leads_back_to_the_mail(clock, invited):
+    person = invited.at_capture()
+    clock.advance(900 - 40)
+    person.reload()
+    box = person.page.document.find(".//*[@id='expiry']")
+    assert box is not None
+    assert box.get("data-expires-in") == "40"
+    assert box.get("data-over", "").endswith("Open the link in the mail and start again.")

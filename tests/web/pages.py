@@ -35,7 +35,8 @@ START: dict[str, Any] = {
     "camera_help_url": "/capture/camera-help",
     "other_way": "Use another way to sign in",
     "consent_version": "2026-11",
-    "minutes_left": 10,
+    "seconds_left": 600,
+    "start_over": "Go back to where you came from and start again.",
     "extend_url": "/capture/start?more",
 }
 
@@ -70,7 +71,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "start-last-try": ("capture/start.html", START | {"failure": "not_live", "attempts_left": 1}),
     "start-unknown-failure": ("capture/start.html", START | {"failure": "x_17", "attempts_left": 2}),
     "start-waiting": ("capture/start.html", START | {"waiting": True}),
-    "start-expiring": ("capture/start.html", START | {"minutes_left": 1}),
+    "start-expiring": ("capture/start.html", START | {"seconds_left": 60}),
     "start-bare": (
         "capture/start.html",
         START
