@@ -118,7 +118,8 @@ bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8080")
 # processor for a millisecond. So: a process for each processor, and threads enough to wait in. Two on one
 # processor would push each other out of its cache, and cost a sixth. One that dies is replaced at once, from
 # what is imported already; for another that serves meanwhile, set WEB_CONCURRENCY.
-worker_class = "gthread"
+# gunicorn's gthread, but that a thread stays for a moment with a connection that is kept.
+worker_class = "portal.serving.StayingThreads"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(processors(), 16))
 threads = int(os.environ.get("WEB_THREADS") or 16)
 backlog = 1024

@@ -18,6 +18,7 @@ Every room has one duty and imports downwards only; rooms on one line do not see
     clock | credentials | settings | http | logs | counters | shared_counters
     statements | one_writer | signed_text
     metrics | spans
+    serving                                            gunicorn's threads
 
 The sandbox stands apart: it plays VerifEye and the relying party, and sees of all this the vendor's wire
 and what plays Okta.
