@@ -50,7 +50,11 @@ def ready() -> Response:
 
 
 def failing_part() -> str | None:
-    """Return what keeps us from serving (``database``, ``migrations``, ``signing_keys``), or ``None``."""
+    """Return what keeps us from serving, or ``None``.
+
+    It is named ``database``, ``migrations``, ``signing_keys`` (there is none) or ``encryption_key`` (none of
+    them can be opened with this process's setting).
+    """
     seen: _Seen = current_app.extensions[_EXTENSION]
     try:
         with db.engine.connect() as connection:
@@ -60,8 +64,12 @@ def failing_part() -> str | None:
                 return None
             if _revision(connection) in older_revisions():
                 return "migrations"
-        if not any(key.active_from <= clock.now() for key in keyring.published()):
+        signing = [key for key in keyring.published() if key.active_from <= clock.now()]
+        if not signing:
             return "signing_keys"
+        # One that nobody uses any more may be lost for good, and is no reason to send people elsewhere.
+        if not any(keyring.can_be_opened(key) for key in signing):
+            return "encryption_key"
     except SQLAlchemyError:
         return "database"
     seen.ready_at = now

@@ -14,6 +14,7 @@ from joserfc.jws import JWSRegistry
 from sqlalchemy import or_, select
 
 from portal import clock
+from portal.credentials import UnsealError
 from portal.extensions import db, settings, vault
 from portal.models import SigningKey
 
@@ -160,6 +161,15 @@ def published() -> list[SigningKey]:
 def every() -> list[SigningKey]:
     """Return every key ever made, newest first."""
     return list(db.session.scalars(select(SigningKey).order_by(SigningKey.created_at.desc())))
+
+
+def can_be_opened(row: SigningKey) -> bool:
+    """Say whether the encryption keys of this process open the private half."""
+    try:
+        vault().unseal(row.private_sealed)
+    except UnsealError:
+        return False
+    return True
 
 
 def jwks() -> dict[str, Any]:

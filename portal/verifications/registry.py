@@ -1,5 +1,6 @@
 """Keeping verification configurations, and talking to VerifEye for one."""
 
+import logging
 import re
 from functools import partial
 from threading import Lock
@@ -12,12 +13,14 @@ from sqlalchemy import bindparam, select, update
 from portal import clock, records
 from portal.audit.events import Event
 from portal.audit.log import record
+from portal.credentials import UnsealError
 from portal.extensions import db, rows_touched, settings, table_of, vault
 from portal.http import OperatorsOutbound, Outbound
 from portal.models import MatchMode, VerificationConfiguration
 from portal.settings import Settings, is_loopback
 from portal.statements import Prepared, Row
 from portal.verifeye.client import VerifEyeClient
+from portal.verifeye.errors import VerifEyeRefused
 from portal.verifeye.regions import REGIONS, Endpoints
 from portal.verifeye.results import Verifier
 from portal.verifeye.returns import documented_order, same_order
@@ -25,6 +28,8 @@ from portal.verifications.view import ConfigurationView
 
 #: A configuration that is only read.
 Configuration = VerificationConfiguration | ConfigurationView
+
+_log = logging.getLogger(__name__)
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _EXTENSION = "portal.verifications"
@@ -185,15 +190,30 @@ def client_for(configuration: Configuration, api_key: str | None = None) -> Veri
 
     ``api_key`` is one to try in the place of the configuration's own. The client of a remembered view is kept
     as long as the view: opening the sealed key costs more than signing a link with it.
+
+    Raises ``UnsealError`` where the encryption key is not configured; for a remembered view
+    ``VerifEyeRefused``: whoever is signing in is told what they are told of a key that VerifEye refuses.
     """
     if api_key is not None or not isinstance(configuration, ConfigurationView):
         return _new_client(configuration, api_key or vault().unseal(configuration.api_key_sealed))
     kept: dict[str, tuple[ConfigurationView, VerifEyeClient]] = current_app.extensions[_EXTENSION]["clients"]
     view, client = kept.get(configuration.id, (None, None))
     if client is None or view is not configuration:
-        client = _new_client(configuration, vault().unseal(configuration.api_key_sealed))
+        client = _new_client(configuration, _opened_key(configuration))
         kept[configuration.id] = configuration, client
     return client
+
+
+def _opened_key(view: ConfigurationView) -> str:
+    try:
+        return vault().unseal(view.api_key_sealed)
+    except UnsealError as error:
+        _log.error(
+            "VerifEye cannot be asked: put the encryption key that its API key was sealed with back into "
+            "PORTAL_ENCRYPTION_KEY and restart",
+            extra={"verification": view.id},
+        )
+        raise VerifEyeRefused("its API key cannot be opened") from error
 
 
 def note_lasting_faces(configuration: VerificationConfiguration) -> None:

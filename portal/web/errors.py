@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from portal import credentials
+from portal.credentials import UnsealError
 from portal.extensions import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def init_app(app: Flask) -> None:
 
 
 def register(target: Flask | Blueprint, render: Renderer) -> None:
-    """Answer HTTP errors, database failures and unexpected errors in ``target`` with ``render``.
+    """Answer HTTP errors, database failures and missing keys in ``target`` with ``render``.
 
     A blueprint's handlers see only what its own views raise; for addresses that match no view, or
     the wrong method, use :func:`dialect` too.
@@ -124,7 +125,18 @@ def register(target: Flask | Blueprint, render: Renderer) -> None:
         )
         return render(problem)
 
+    def on_missing_key(_error: UnsealError) -> ResponseReturnValue:
+        # An operator has to act, and may any minute: for the caller it is as if the database were away.
+        problem = _with_reference(problem_for(503))
+        log.error(
+            "a stored secret cannot be opened: put the key it was sealed with back into "
+            "PORTAL_ENCRYPTION_KEY and restart; `flask doctor` says more",
+            extra=_extra(problem),
+        )
+        return render(problem)
+
     target.register_error_handler(HTTPException, on_http_error)
+    target.register_error_handler(UnsealError, on_missing_key)
     for kind in DATABASE_AWAY:
         target.register_error_handler(kind, on_database_away)
 

@@ -1,0 +1,77 @@
+"""A process without the encryption key that secrets were sealed with: a sentence, no traceback, no pass."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from portal.credentials import new_encryption_key
+from tests.cli.commands import refused
+from tests.support import portal_app
+from tests.support.databases import Database
+from tests.support.sandbox_server import SandboxServer
+from tests.support.scenes import START, Scene
+
+NAMED = "PORTAL_ENCRYPTION_KEY"
+
+
+@pytest.fixture
+def scene(app: Flask, sandbox_server: SandboxServer) -> Scene:
+    """A sign-in that is set up with the right key."""
+    return Scene(app, sandbox_server)
+
+
+@pytest.fixture
+def other(scene: Scene, database: Database) -> Iterator[Flask]:
+    """Another process on the same database that was started with another key."""
+    portal = portal_app.make_app(database, encryption_key=(new_encryption_key(),))
+    yield portal
+    portal_app.close(portal)
+
+
+def test_it_is_not_ready_and_says_what_is_missing(app: Flask, other: Flask) -> None:
+    assert app.test_client().get("/readyz").status_code == 200
+    answer = other.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json == {"status": "unavailable", "failing": "encryption_key"}
+
+
+def test_a_person_is_told_as_if_verifeye_were_away_and_can_go_back(
+    scene: Scene, other: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.app = other
+    visit = scene.arrive()
+    visit.person.press(START)
+    assert visit.person.page.status == 503
+    assert NAMED in caplog.text
+    visit.person.follow("Use another way to sign in")
+    assert visit.person.arrival.parameters["error"] == "temporarily_unavailable"
+
+
+def test_a_code_is_not_spent_and_is_redeemed_when_the_key_is_back(
+    scene: Scene, other: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    visit, code = scene.with_code()
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": scene.stage.redirect_uri,
+        "client_id": scene.stage.client_id,
+        "client_secret": scene.stage.client_secret,
+    }
+    with caplog.at_level(logging.ERROR):
+        answer = other.test_client().post("/v1/openid/token", data=form)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert answer.get_json()["error"] == "temporarily_unavailable"
+    assert NAMED in caplog.text
+    assert scene.okta.redeem(visit.person.arrival, visit.request).claims["sub"] == scene.stage.user_id
+
+
+def test_verifeye_is_told_to_send_its_notice_again(scene: Scene, other: Flask) -> None:
+    answer = other.test_client().post("/verifeye/webhook", json={}, headers={"X-API-Key": "any"})
+    assert answer.status_code == 503
+
+
+def test_commands_say_what_to_do(scene: Scene, other: Flask) -> None:
+    assert NAMED in refused(other.test_cli_runner(), "keys", "reseal")
