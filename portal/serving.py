@@ -1,8 +1,8 @@
 """gunicorn's threads, which stay for a moment with whoever asked last.
 
 In gunicorn's own ``gthread`` worker, every request of a connection that is kept goes from the thread that
-waits for all connections to one of the pool, and back by a pipe. That costs a quarter of what the
-smallest request costs. A client that asks again at once is therefore answered by the thread that it has already.
+waits for all connections to one of the pool, and back by a pipe. That costs a quarter of what the smallest
+request costs. A client that asks again at once is therefore answered by the thread that it has already.
 """
 
 import select
