@@ -89,7 +89,7 @@ class OktaApi:
         A partial update, by POST: everything else stays as it is. (A PUT would drop what it does not name.)
         """
         path = f"/api/v1/users/{_segment(user_id)}"
-        answer = self._post("update user", path, {"profile": dict(attributes)})
+        answer = self._post(refusals.WRITING, path, {"profile": dict(attributes)})
         return reading.user(reading.document(answer))
 
     # --- Groups ----------------------------------------------------------------------------------

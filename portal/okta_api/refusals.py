@@ -15,6 +15,9 @@ from portal.okta_api.errors import (
     UnknownAttribute,
 )
 
+#: The operation by which attributes are written: E0000001, "validation failed", is about them there alone.
+WRITING = "update user"
+
 _BY_CODE: dict[str, tuple[type[OktaError], str]] = {
     "E0000001": (
         UnknownAttribute,
@@ -64,22 +67,29 @@ def of(answer: Answer, operation: str) -> OktaError:
     """Return what ``answer``, which is not a success and not a 429, means for ``operation``."""
     if answer.status >= 500:
         return OktaUnavailable(f"Okta answered {operation} with {answer.status}.")
-    known = _BY_CODE.get(reading.error_code(answer) or "")
-    if known is not None:
+    code = reading.error_code(answer)
+    known = _BY_CODE.get(code or "")
+    if known is not None and (known[0] is not UnknownAttribute or operation == WRITING):
         kind, sentence = known
         return kind(sentence)
-    if answer.status == 401:
-        kind, sentence = _BY_CODE["E0000011"]
-        return kind(sentence)
-    if answer.status == 403 or "insufficient_scope" in answer.headers.get("www-authenticate", ""):
-        kind, sentence = _BY_CODE["E0000006"]
-        return kind(sentence)
-    if answer.status == 404:
-        return NotFound("Okta knows nothing at this address. Is it the organisation's own?")
     if 300 <= answer.status < 400:
         return OktaRefused(
             "Okta sent us elsewhere. Give the organisation's own address, such as https://acme.okta.com, and "
             "not the one of its admin console (acme-admin.okta.com)."
         )
-    code = reading.error_code(answer)
-    return OktaRefused(f"Okta refused {operation} ({code or answer.status}).")
+    if (code and answer.status == 403) or "insufficient_scope" in answer.headers.get("www-authenticate", ""):
+        kind, sentence = _BY_CODE["E0000006"]
+        return kind(sentence)
+    if code is None:
+        # Each error of Okta's names its code: a proxy's 404 says nothing about a person, nor its 403 about us.
+        return OktaUnavailable(
+            f"Something answered {operation} with {answer.status}, and not in Okta's words. Is this the "
+            "organisation's own address, and does a proxy stand in between?"
+        )
+    if answer.status == 401:
+        kind, sentence = _BY_CODE["E0000011"]
+        return kind(sentence)
+    if answer.status == 404:
+        # E0000008 and its like speak of the address and of nobody.
+        return OktaRefused(f"Okta knows nothing at this address ({code}). Is it the organisation's own?")
+    return OktaRefused(f"Okta refused {operation} ({code}).")

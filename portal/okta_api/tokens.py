@@ -196,8 +196,13 @@ def _token_error(answer: Answer, scopes: Sequence[str]) -> OktaError:
         )
     if code == "invalid_dpop_proof":
         return _needs_dpop()
+    if code is None:
+        return OktaUnavailable(
+            f"Something other than Okta answered the request for an access token, with {answer.status}. Is "
+            "this the organisation's own address, and does a proxy stand in between?"
+        )
     return BadCredential(
-        f"Okta gave the service app no access token ({code or answer.status}). Is the client id right, is "
+        f"Okta gave the service app no access token ({code}). Is the client id right, is "
         "the public half of this private key registered at the app and active, and is the app active?"
     )
 

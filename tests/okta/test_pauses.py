@@ -154,6 +154,15 @@ def test_a_group_whose_pages_go_round_ends_the_message(okta, people, monkeypatch
     assert left.attempts == 1, "it is tried again, and is a dead letter in the end"
 
 
+def test_a_404_of_a_proxy_does_not_end_a_pause_before_it_has_begun(okta, people, clock):
+    okta.groups["00g1"] = {"id": "00g1", "profile": {"name": "Ops"}}
+    okta.members["00g1"] = ["00u00000", "00u00002"]
+    okta.instead = [(404, {"message": "no such route"}, {})]
+    pause(PauseScope.OKTA_GROUP, group_id="00g1", group_name="Ops")
+    work_off(clock)
+    assert values(okta) == [False, True, False, None]
+
+
 def test_two_pauses_over_one_person_both_have_to_end(okta, people):
     group = pushed_group(people[0])
     everybody = pause(PauseScope.ALL)

@@ -127,6 +127,20 @@ def test_somebody_whom_okta_has_deactivated_is_done_and_stays_unknown(okta):
     assert row("00u00001").lease_token is None
 
 
+def test_a_404_of_a_proxy_leaves_nobody_with_a_factor_that_was_taken_away(okta, clock):
+    user = person(okta, enrolled=True)
+    work_off()
+    holds.hold(user, HoldReason.OKTA_SUSPENDED, how="test")
+    db.session.commit()
+    okta.instead = [(404, "<html>no such route</html>", {})]
+    work_off()
+    assert okta.value("00u00001") is True
+    assert len(waiting()) == 1
+    work_off(clock)
+    assert okta.value("00u00001") is False
+    assert row("00u00001").value is False
+
+
 @only_sqlite
 @pytest.mark.parametrize(
     ("status", "code", "words"),

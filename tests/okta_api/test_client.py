@@ -116,6 +116,7 @@ def test_the_system_log_is_asked_for_in_order_since_a_moment(okta):
         (403, "E0009999", NotPermitted, "admin role"),
         (400, "E0000003", OktaRefused, "E0000003"),
         (302, "none", OktaRefused, "admin console"),
+        (404, "E0000008", OktaRefused, "address"),
         (500, "E0000009", OktaUnavailable, "500"),
     ],
 )
@@ -125,6 +126,28 @@ def test_each_refusal_has_a_kind_and_a_sentence_and_quotes_nothing(okta, status,
         client(okta).update_profile("00u1", {ATTRIBUTE: True})
     assert words in raised.value.sentence
     assert TOKEN not in raised.value.sentence
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 407])
+@pytest.mark.parametrize("body", [{}, [], "<html>", {"errorCode": 7}, {"message": "no such route"}])
+def test_what_is_not_in_oktas_words_is_somebody_elses_and_says_nothing_of_anybody(okta, status, body):
+    okta.instead = [(status, body, {})]
+    with pytest.raises(OktaUnavailable, match=f"{status}.*proxy"):
+        client(okta).user("00u1")
+
+
+def test_a_404_about_the_address_is_no_word_about_a_person(okta):
+    okta.instead = [refusal(404, "E0000008")]
+    with pytest.raises(OktaRefused) as raised:
+        client(okta).user("00u1")
+    assert not isinstance(raised.value, NotFound)
+
+
+def test_a_reading_that_okta_does_not_take_is_not_blamed_on_the_attribute(okta):
+    okta.instead = [refusal(400, "E0000001")]
+    with pytest.raises(OktaRefused, match="group members") as raised:
+        client(okta).group_members("00g1")
+    assert not isinstance(raised.value, UnknownAttribute)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,9 @@ def test_a_scope_that_is_missing_is_said_by_the_api_too(okta):
         ((200, {"access_token": "two words", "expires_in": 60}, {}), OktaUnavailable, "usable"),
         ((200, {"access_token": "t", "expires_in": "soon"}, {}), OktaUnavailable, "usable"),
         ((200, [], {}), OktaUnavailable, "JSON object"),
-        ((400, "no", {}), BadCredential, "400"),
+        ((400, {"error": "invalid_request"}, {}), BadCredential, "invalid_request"),
+        ((400, "no", {}), OktaUnavailable, "400"),
+        ((403, "<html>", {}), OktaUnavailable, "proxy"),
     ],
 )
 def test_every_way_not_to_get_a_token_is_a_sentence(okta, answer, kind, words):
