@@ -31,6 +31,10 @@ Job = Callable[[], Iterator[object] | None]
 WITHOUT_DATABASE_SECONDS = 60.0
 SHORTEST_LEASE = 120.0
 LONGEST_LEASE = 900.0
+#: No job is put off for longer, unless it runs more seldom by itself.
+LONGEST_WAIT = 3600.0
+#: How far the clocks of two machines may be apart without a job being taken for one of another time.
+_CLOCKS_APART = 300.0
 Stop = Callable[[], bool]
 _NAME = "portal.schedule"
 
@@ -45,6 +49,15 @@ class Entry(NamedTuple):
     def lease(self) -> float:
         """How long a worker may be silent before another takes the job over."""
         return min(max(2 * self.seconds, SHORTEST_LEASE), LONGEST_LEASE)
+
+    def is_waiting(self, due_at: datetime | None) -> bool:
+        """Say whether the time of the job has still to come.
+
+        One that is too far ahead was written before the clock was set back, or before the setting was changed
+        to run it more often; the job would not run until then.
+        """
+        longest = max(self.seconds, LONGEST_WAIT) + _CLOCKS_APART
+        return due_at is not None and clock.is_within(due_at, longest)
 
 
 def every(app: Flask, name: str, seconds: float, job: Job) -> None:
@@ -84,7 +97,7 @@ def run_due(stop: Stop = _never) -> int:
         if name not in rows:
             _add(name)
         due_at = rows[name].due_at if name in rows else None
-        if due_at is None or due_at <= clock.now():
+        if not entry.is_waiting(due_at):
             ran += _run(name, entry, due_at, stop)
     return ran
 
@@ -98,7 +111,7 @@ def run_now(name: str) -> bool:
     row = db.session.execute(select(ScheduledJob.__table__).where(ScheduledJob.name == name)).first()
     if row is None:
         _add(name)
-    elif row.leased_until is not None and row.leased_until > clock.now():
+    elif row.leased_until is not None and entry.is_waiting(row.leased_until):
         return False
     return _run(name, entry, row.due_at if row else None)
 
@@ -136,7 +149,10 @@ def _run(name: str, entry: Entry, due_at: datetime | None, stop: Stop = _never) 
         db.session.rollback()
         error = failure.sentence
         if failure.retry_after is not None:
-            due = clock.after(failure.retry_after)
+            due = clock.after(min(failure.retry_after, LONGEST_WAIT))
+        # Whoever only asks to wait has not failed.
+        level = logging.ERROR if failure.retry_after is None else logging.INFO
+        _log.log(level, "scheduled job did not succeed: %s", failure.sentence, extra={"job": name})
     except DATABASE_AWAY as away:
         db.session.rollback()
         error, due = NO_DATABASE, clock.after(min(entry.seconds, WITHOUT_DATABASE_SECONDS))

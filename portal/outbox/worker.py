@@ -62,7 +62,7 @@ def run_until(stop: Callable[[], bool], rests: "Rests") -> None:
     look_again_at = clock.now()
     while not stop():
         try:
-            if clock.now() >= look_again_at:
+            if not clock.is_within(look_again_at, _PAUSE_SECONDS):
                 schedule.run_due(stop)
                 look_again_at = clock.after(_PAUSE_SECONDS)
             worked = worker.work_one()
@@ -119,7 +119,7 @@ class Rests:
     def has(self, topic: str) -> bool:
         """Say whether ``topic`` rests now."""
         until = self._until.get(topic)
-        return until is not None and clock.now() < until
+        return until is not None and clock.is_within(until, _LONGEST_REST_SECONDS)
 
     def succeeded(self, topic: str) -> None:
         """Note that the other side answers."""
@@ -228,7 +228,8 @@ class Worker:
 
 def _do(entry: Entry | None, claim: Claim) -> str | None:
     if entry is None:
-        raise OutboxFailure("Nothing in this release handles the topic.", final=True)
+        # While machines are upgraded one after the other, another one's worker may know it already.
+        raise OutboxFailure("Nothing in this release handles the topic.")
     if claim.attempts > MOST_ATTEMPTS:
         # No attempt wrote down how it went: the worker itself ended each time.
         raise OutboxFailure("The worker was ended each time that it tried this.", final=True)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from portal import clock as portal_clock
 from portal.extensions import db
 from portal.models import OutboxMessage
-from portal.outbox import OutboxFailure, claims, enqueue, handles, run_due, worker
+from portal.outbox import OutboxFailure, claims, enqueue, handles, run_due, schedule, worker
 from portal.outbox.messages import told_by_the_driver
 
 TOPIC = "tests.topic"
@@ -126,11 +126,24 @@ def test_what_a_failing_handler_wrote_is_undone(app, outbox):
     assert [message.topic for message in db.session.scalars(select(OutboxMessage))] == ["tests.writes"]
 
 
-def test_a_topic_without_a_handler_is_set_aside(outbox):
-    enqueue("tests.nobody", {})
+def test_a_topic_of_a_newer_release_waits_for_a_worker_that_knows_it(app, outbox, clock):
+    enqueue("tests.newer", {})
     db.session.commit()
     run_due()
-    assert the_message().state == "dead"
+    assert (the_message().state, the_message().attempts) == ("waiting", 1)
+    handles(app, "tests.newer", outbox)  # the next machine is upgraded
+    clock.advance(worker.FIRST_RETRY_SECONDS)
+    assert run_due() == 1
+    assert the_message().state == "done"
+
+
+def test_a_topic_that_nobody_ever_handles_is_set_aside(outbox, clock):
+    enqueue("tests.nobody", {})
+    db.session.commit()
+    while the_message().state == "waiting":
+        clock.set(the_message().available_at)
+        assert run_due() == 1
+    assert (the_message().state, the_message().attempts) == ("dead", worker.MOST_ATTEMPTS)
 
 
 def test_a_topic_has_one_handler(app, outbox):
@@ -343,3 +356,26 @@ def test_a_deadlock_of_a_handler_is_found_in_the_log(outbox, caplog):
         "outbox handler has no database: deadlock detected",
     )
     assert the_message().state == "waiting"
+
+
+def test_a_topic_rests_no_longer_because_the_clock_was_set_back(clock):
+    rests = worker.Rests()
+    for _ in range(3):
+        rests.failed(TOPIC, None)
+    assert rests.has(TOPIC)
+    clock.advance(-3600)
+    assert not rests.has(TOPIC)
+
+
+def test_a_worker_looks_at_the_timetable_although_the_clock_was_set_back(app, outbox, clock):
+    runs = []
+
+    def job():
+        runs.append(1)
+        if len(runs) == 1:
+            clock.advance(-86_400)
+
+    schedule.registered().clear()
+    schedule.every(app, "tests.job", 60, job)
+    worker.run_until(lambda: len(runs) == 2 or len(clock.waits) > 1000, worker.Rests())
+    assert len(runs) == 2

@@ -140,3 +140,52 @@ def test_nothing_is_written_where_nothing_is_due(portal, clock):
     schedule.run_due()
     assert the_job().began_at == began
     assert db.session.scalars(select(AuditEvent)).all() == []
+
+
+def test_what_went_wrong_is_in_the_log_and_a_wish_to_wait_is_no_error(portal, clock, caplog):
+    def fails():
+        raise OutboxFailure("Okta refuses the credential.")
+
+    def waits():
+        raise OutboxFailure("Okta asks to wait.", retry_after=5)
+
+    every(portal, "tests.fails", 60, fails)
+    every(portal, "tests.waits", 60, waits)
+    with caplog.at_level("INFO"):
+        schedule.run_due()
+    lines = {line.job: (line.levelname, line.getMessage()) for line in caplog.records if hasattr(line, "job")}
+    assert lines["tests.fails"] == ("ERROR", "scheduled job did not succeed: Okta refuses the credential.")
+    assert lines["tests.waits"][0] == "INFO"
+
+
+def test_a_clock_that_is_set_back_stops_no_job(portal, clock):
+    runs = []
+    every(portal, "tests.job", 60, lambda: runs.append(1))
+    clock.advance(365 * 86_400)  # a machine that started with a wrong clock
+    schedule.run_due()
+    clock.advance(-365 * 86_400)
+    assert schedule.run_due() == 1
+    assert schedule.run_due() == 0
+    clock.advance(60)
+    assert schedule.run_due() == 1
+
+
+def test_a_job_that_a_dead_worker_had_before_the_clock_was_set_back_can_be_run_by_hand(portal, clock):
+    def dies():
+        raise SystemExit
+
+    every(portal, "tests.job", 60, dies)
+    clock.advance(365 * 86_400)
+    with pytest.raises(SystemExit):
+        schedule.run_due()
+    db.session.rollback()
+    clock.advance(-365 * 86_400)
+    schedule.registered()["tests.job"] = schedule.Entry(60, lambda: None)
+    assert schedule.run_now("tests.job")
+
+
+def test_clocks_of_two_machines_that_are_a_minute_apart_do_not_run_a_job_twice(portal, clock):
+    every(portal, "tests.job", 3600, lambda: None)
+    schedule.run_due()
+    clock.advance(-60)
+    assert schedule.run_due() == 0
