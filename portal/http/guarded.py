@@ -5,11 +5,13 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util import Url, connection
 
+from portal import clock
 from portal.http.answers import OutboundRefusedAddress, OutboundUnavailable
+from portal.http.deadline import AnswersInTime, AnswersInTimeOverTLS, InTimePool, InTimeTLSPool
 from portal.http.outbound import Outbound
 
 #: NAT64's two prefixes, and the deprecated block of IPv4-compatible addresses.
@@ -21,6 +23,10 @@ _METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192")
 )
+
+
+#: So many addresses of one name may keep us waiting; those that refuse at once do not count.
+_SILENT_ADDRESSES = 4
 
 
 class GuardedOutbound(Outbound):
@@ -86,7 +92,7 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if ip.is_multicast or ip.is_reserved or ip.is_unspecified or not ip.is_global:
+    if ip.is_multicast or ip.is_reserved or ip.is_unspecified or not ip.is_global or ip in _METADATA:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
         wraps_ipv4 = ip.ipv4_mapped or ip.sixtofour or ip.teredo
@@ -99,9 +105,10 @@ def _is_loopback(address: str) -> bool:
 
 
 def _connect(conn: HTTPConnection, may_be_called: Callable[[str], bool]) -> socket.socket:
-    """Resolve the name of ``conn`` once, check every address it has, and connect to the first.
+    """Resolve the name of ``conn`` once, check every address it has, and connect to the first that answers.
 
-    One bad address among good ones is enough to refuse: no honest name has both.
+    One bad address among good ones is enough to refuse: no honest name has both. Thousands that are silent do
+    not get a time-out each.
     """
     try:
         found = socket.getaddrinfo(conn.host.strip("[]"), conn.port, type=socket.SOCK_STREAM)
@@ -112,7 +119,10 @@ def _connect(conn: HTTPConnection, may_be_called: Callable[[str], bool]) -> sock
         if not may_be_called(address):
             raise OutboundRefusedAddress(f"{conn.host} leads to an address that must not be called")
     failure: OSError | None = None
-    for address in addresses:
+    began, patience = clock.monotonic(), conn.timeout if isinstance(conn.timeout, int | float) else 0.0
+    for address in dict.fromkeys(addresses):
+        if clock.monotonic() - began > _SILENT_ADDRESSES * patience:
+            break
         try:
             return connection.create_connection(
                 (address, conn.port or 0), conn.timeout, socket_options=conn.socket_options
@@ -122,37 +132,37 @@ def _connect(conn: HTTPConnection, may_be_called: Callable[[str], bool]) -> sock
     raise OutboundUnavailable(f"no connection to {conn.host}") from failure
 
 
-class _PublicHTTPSConnection(HTTPSConnection):
+class _PublicHTTPSConnection(AnswersInTimeOverTLS):
     def _new_conn(self) -> socket.socket:
         return _connect(self, is_public)
 
 
-class _LoopbackTooHTTPSConnection(HTTPSConnection):
+class _LoopbackTooHTTPSConnection(AnswersInTimeOverTLS):
     def _new_conn(self) -> socket.socket:
         return _connect(self, lambda address: is_public(address) or _is_loopback(address))
 
 
-class _LoopbackHTTPConnection(HTTPConnection):
+class _LoopbackHTTPConnection(AnswersInTime):
     def _new_conn(self) -> socket.socket:
         return _connect(self, _is_loopback)
 
 
-class _OperatorsHTTPSConnection(HTTPSConnection):
+class _OperatorsHTTPSConnection(AnswersInTimeOverTLS):
     def _new_conn(self) -> socket.socket:
         return _connect(self, may_be_inside)
 
 
-class _PublicHTTPSPool(HTTPSConnectionPool):
+class _PublicHTTPSPool(InTimeTLSPool):
     ConnectionCls = _PublicHTTPSConnection
 
 
-class _LoopbackTooHTTPSPool(HTTPSConnectionPool):
+class _LoopbackTooHTTPSPool(InTimeTLSPool):
     ConnectionCls = _LoopbackTooHTTPSConnection
 
 
-class _LoopbackHTTPPool(HTTPConnectionPool):
+class _LoopbackHTTPPool(InTimePool):
     ConnectionCls = _LoopbackHTTPConnection
 
 
-class _OperatorsHTTPSPool(HTTPSConnectionPool):
+class _OperatorsHTTPSPool(InTimeTLSPool):
     ConnectionCls = _OperatorsHTTPSConnection

@@ -10,13 +10,14 @@ from typing import cast
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import LocationParseError, LocationValueError
 from urllib3.util import Timeout, Url, parse_url
 
 from portal import clock, credentials, metrics, spans
 from portal.http.answers import Answer, OutboundRefusedAddress, OutboundUnavailable, OutboundUnreadable
 from portal.http.breaker import Breaker
+from portal.http.deadline import InTimePool, InTimeTLSPool
 from portal.http.pools import Pools
 
 # urllib3 writes every path with its query string at DEBUG; ours may name sessions and people.
@@ -32,10 +33,10 @@ class Outbound:
     """Calls to addresses that the operator configured.
 
     Takes the time-outs in seconds for connecting and for each read, ``total_seconds`` for reading a whole
-    body, the largest body in bytes, the number of kept-alive connections per host, and how many times
-    (0-2) a GET is repeated after a failure that may pass. The circuit breaker of an upstream opens after
-    ``breaker_failures`` unavailabilities in a row, for ``breaker_seconds``. ``party`` is the name under which
-    calls are counted.
+    answer once it has begun, the largest body in bytes, the number of kept-alive connections per host, and
+    how many times (0-2) a GET is repeated after a failure that may pass. The circuit breaker of an upstream
+    opens after ``breaker_failures`` unavailabilities in a row, for ``breaker_seconds``. ``party`` is the name
+    under which calls are counted.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Outbound:
             self._check,
             self._pool_class,
             timeout=Timeout(connect=connect_timeout, read=read_timeout),
+            answer_seconds=total_seconds,
             size=pool_size,
         )
         self._total_seconds = total_seconds
@@ -167,7 +169,7 @@ class Outbound:
 
     def _pool_class(self, scheme: str) -> type[HTTPConnectionPool]:
         """Return the kind of pool that connects to servers of ``scheme``, which passed :meth:`_check`."""
-        return HTTPSConnectionPool if scheme == "https" else HTTPConnectionPool
+        return InTimeTLSPool if scheme == "https" else InTimePool
 
     def _check(self, url: str) -> Url:
         """Return ``url`` in its parts, or raise :class:`OutboundRefusedAddress`."""

@@ -32,11 +32,13 @@ class Pools:
         pool_class: Callable[[str], type[HTTPConnectionPool]],
         *,
         timeout: Timeout,
+        answer_seconds: float,
         size: int,
     ) -> None:
         self._check = check
         self._pool_class = pool_class
         self._timeout = timeout
+        self._answer_seconds = answer_seconds
         self._size = size
         self._process = 0
         self._known: dict[str, HTTPConnectionPool] = {}
@@ -77,7 +79,12 @@ class Pools:
     def _made(self, parts: Url) -> HTTPConnectionPool:
         scheme, host = str(parts.scheme), str(parts.host)
         kind = self._pool_class(scheme)
-        settings: dict[str, Any] = {"timeout": self._timeout, "maxsize": self._size, "retries": _ONCE}
+        settings: dict[str, Any] = {
+            "timeout": self._timeout,
+            "maxsize": self._size,
+            "retries": _ONCE,
+            "answer_seconds": self._answer_seconds,
+        }
         if issubclass(kind, HTTPSConnectionPool):
             settings["ssl_context"] = self._trusted()
         return kind(host, parts.port or _PORTS[scheme], **settings)

@@ -81,7 +81,7 @@ def of(answer: Answer, operation: str) -> OktaError:
         kind, sentence = _BY_CODE["E0000006"]
         return kind(sentence)
     if code is None:
-        # Each error of Okta's names its code: a proxy's 404 says nothing about a person, nor its 403 about us.
+        # Each error of Okta's names its code. A proxy's 404 says nothing of a person, nor its 403 of us.
         return OktaUnavailable(
             f"Something answered {operation} with {answer.status}, and not in Okta's words. Is this the "
             "organisation's own address, and does a proxy stand in between?"

@@ -2,6 +2,7 @@ import socket
 
 import pytest
 
+from portal import clock as portal_clock
 from portal.http import (
     GuardedOutbound,
     OperatorsOutbound,
@@ -27,6 +28,7 @@ def test_a_public_address_may_be_called(address):
         "172.16.0.1",
         "192.168.1.1",
         "169.254.169.254",
+        "192.0.0.192",
         "100.64.0.1",
         "192.0.2.1",
         "198.18.0.1",
@@ -116,6 +118,23 @@ def test_one_inside_address_among_outside_ones_is_enough_to_refuse(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(OutboundRefusedAddress):
         GuardedOutbound().get("https://mixed.example/")
+
+
+def test_a_name_of_thousands_of_silent_addresses_does_not_get_a_time_out_for_each(monkeypatch):
+    now, asked = [1000.0], []
+
+    def silent(address, seconds, **options):
+        asked.append(address)
+        now[0] += seconds
+        raise TimeoutError
+
+    resolve, _ = resolving([[f"93.184.{high}.{low}" for high in range(16) for low in range(250)]])
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(portal_clock, "monotonic", lambda: now[0])
+    monkeypatch.setattr("portal.http.guarded.connection.create_connection", silent)
+    with pytest.raises(OutboundUnavailable):
+        GuardedOutbound(retries=0, connect_timeout=3.0).get("https://many.example/")
+    assert len(asked) == 5
 
 
 def test_a_name_nobody_knows_is_unavailable(monkeypatch):

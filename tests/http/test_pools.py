@@ -19,7 +19,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 def pools() -> Pools:
     kinds = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
-    return Pools(Outbound()._check, kinds.__getitem__, timeout=Timeout(1), size=1)
+    return Pools(Outbound()._check, kinds.__getitem__, timeout=Timeout(1), answer_seconds=1, size=1)
 
 
 def keeping(server, *answers: bytes) -> list[str]:
