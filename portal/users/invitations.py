@@ -105,6 +105,7 @@ def invite(user: User, *, how: str, again: bool = False, mail: bool = True) -> I
     ``mail=False`` is for a link that is handed over otherwise. Raises :class:`NotInvited` with a sentence.
     """
     verification_id = chosen_verification()
+    _keep_as_is(user.id)
     _require_invitable(user, verification_id, mail=mail)
     found = open_for(user.id, verification_id)
     if found is not None and not is_expired(found):
@@ -126,6 +127,7 @@ def replace(last: Invitation, user: User, *, how: str) -> Invitation:
     :class:`NotInvited`.
     """
     verification_id = chosen_verification()
+    _keep_as_is(user.id)
     _require_invitable(user, verification_id, mail=True)
     there = open_for(user.id, verification_id)
     if there is not None and not end(there, InvitationEnd.SUPERSEDED):
@@ -205,10 +207,13 @@ def use(invitation: Invitation) -> bool:
     """
     if end(invitation, InvitationEnd.USED):
         return True
-    if invitation.ended_as != InvitationEnd.SUPERSEDED or _taken_back_since(invitation):
+    if invitation.ended_as != InvitationEnd.SUPERSEDED:
         return False
+    # Looked up first: what takes its place from now on was made after it was taken back.
     successor = open_for(invitation.user_id, invitation.verification_id)
-    return successor is not None and end(successor, InvitationEnd.USED)
+    if successor is None or _taken_back_since(invitation):
+        return False
+    return end(successor, InvitationEnd.USED)
 
 
 def _taken_back_since(superseded: Invitation) -> bool:
@@ -272,6 +277,8 @@ def remind_due(limit: int = 200) -> int:
 
 def _remind(invitation: Invitation) -> None:
     count = invitation.reminders + 1
+    if is_expired(invitation):
+        _keep_as_is(invitation.user_id)
     if not _claim_reminder(invitation, next_at=_next_reminder(count)):
         return
     user = db.session.get_one(User, invitation.user_id)
@@ -306,6 +313,15 @@ def _claim_reminder(invitation: Invitation, *, next_at: datetime | None) -> bool
     )
     db.session.refresh(invitation)
     return rows_touched(claimed) == 1
+
+
+def _keep_as_is(user_id: str) -> None:
+    """Make whoever gives the person another login or address wait, before any invitation is touched.
+
+    They have the person first and the invitations then. An invitation that is added wants the person too (its
+    foreign key): the other way round, each would wait for the other.
+    """
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True))
 
 
 def _next_reminder(reminders: int) -> datetime | None:
