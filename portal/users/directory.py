@@ -8,6 +8,7 @@ from portal import clock, credentials, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.extensions import db, table_of
+from portal.grants import codes
 from portal.journey import lifecycle
 from portal.models import User, UserStatus
 from portal.statements import Prepared
@@ -129,8 +130,9 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
     :class:`UserExists` or ``ValueError``.
 
     What was under way for somebody under a former login or Okta id ends, whoever says so: a code that was
-    minted a moment ago ties this face to a name that may be another person's by now. An invitation that
-    went to a former address is put in another's place (:func:`portal.users.invitations.readdress`).
+    minted a moment ago ties this face to a name that may be another person's by now. So may a former address
+    be: codes and tokens, which may speak of it, are revoked, and an invitation that went there is put in
+    another's place (:func:`portal.users.invitations.readdress`).
     """
     assert user.status != UserStatus.ERASED
     kept = details.cleaned(given)
@@ -154,6 +156,7 @@ def change(user: User, *, how: str, login: str | None = None, **given: Any) -> l
     db.session.flush()
     record(Event.USER_CHANGED, user_id=user.id, how=how, details=changed)
     if former_address and former_address != user.email_key:
+        codes.revoke_all_of(user.id)
         invitations.readdress(user, how=how)
     if "okta_id" in changed:
         news.registration_may_differ(user.id)

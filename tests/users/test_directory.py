@@ -193,6 +193,32 @@ def test_what_is_under_way_under_a_former_name_ends(amara, former, changes, ends
     assert (db.session.get_one(Journey, issued.id).refusal == "renamed") is ends
 
 
+@pytest.mark.parametrize(
+    ("former", "changes", "ends"),
+    [
+        ("amara@acme.example", "amara.o@acme.example", True),
+        ("amara@acme.example", None, True),
+        ("amara@acme.example", "Amara@ACME.example", False),
+        (None, "amara@acme.example", False),
+    ],
+)
+def test_no_code_speaks_of_a_former_address(amara, former, changes, ends):
+    """Okta may take the address for a login, and identity verification may have been asked by it."""
+    directory.change(amara, how="test", email=former)
+    issued = factories.journey(person=amara)
+    code = codes.mint(
+        journey_id=issued.id, client_id=issued.client_id, user_id=amara.id,
+        redirect_uri=factories.RP_REDIRECT_URI, scope="openid email", code_challenge="c" * 43,
+        id_token_claims={"sub": amara.id, "email": former},
+        userinfo_claims={"sub": amara.id}, confirms_enrolment=None, lifetime=60,
+    )  # fmt: skip
+    db.session.commit()
+    directory.change(amara, how="test", email=changes)
+    db.session.commit()
+    assert (codes.find(code).revoked_at is not None) is ends
+    assert db.session.get_one(Journey, issued.id).refusal is None, "whoever is at the camera goes on"
+
+
 def test_a_login_that_is_refused_ends_nothing(amara):
     factories.user("taken@acme.example")
     journey = factories.journey(person=amara)
