@@ -14,6 +14,9 @@ from portal.models import Invitation, Journey, JourneyState, User, UserStatus
 from portal.users import enrolments, invitations
 from portal.web import journeys
 
+#: Why a journey is withdrawn whose face passed: the invitation, or who may use it, is not what it was.
+_INVITATION_OVER = "invitation_over"
+
 
 def resume() -> Response | str:
     """Continue the journey where its last step left it; once the face is verified, it counts.
@@ -24,18 +27,19 @@ def resume() -> Response | str:
     if journey.state == JourneyState.ENROLLED:
         return render_template("enrolment/done.html")
     if steps.next_step(journey) is not Next.ISSUE:
-        return journeys.to_its_page(journey)
+        return _how_it_stands(journey)
     if not _complete(journey):
         db.session.rollback()
         _withdraw(journey)
-        db.session.commit()
-        return journeys.to_its_page(journey)
     db.session.commit()
     return redirect(steps.link(journey, Step.ENROLMENT_CONTINUE), 303)
 
 
 def leave() -> Response | str:
-    """End the journey on the person's word; the invitation stays good. A reload shows the same."""
+    """End the journey on the person's word; the invitation stays good. A reload shows the same.
+
+    If the invitation is over by then, its own page says why, and what can be done.
+    """
     journey = journeys.opened(Step.ENROLMENT_LEAVE).journey
     was = journey.state
     if request.method == "POST" or was != JourneyState.CANCELLED:
@@ -51,7 +55,23 @@ def leave() -> Response | str:
             db.session.commit()
         elif was in (JourneyState.VERIFIED, JourneyState.ENROLLED):
             raise JourneyOver(journey)
-    return render_template("enrolment/left.html", again_url=_again(journey))
+    invitation = _invitation_of(journey)
+    if invitation is not None and invitation.ended_at is not None:
+        return redirect(links.path_of(invitation), 303)
+    return render_template(
+        "enrolment/left.html", again_url=links.path_of(invitation) if invitation is not None else None
+    )
+
+
+def _how_it_stands(journey: Journey) -> Response:
+    """Return the way to the page that is true: of the invitation, where it was that which was over.
+
+    It may be over because this very person was quicker in another tab.
+    """
+    invitation = _invitation_of(journey) if journey.refusal == _INVITATION_OVER else None
+    if invitation is None:
+        return journeys.to_its_page(journey)
+    return redirect(links.path_of(invitation), 303)
 
 
 def _complete(journey: Journey) -> bool:
@@ -84,20 +104,15 @@ def _counts(journey: Journey) -> bool:
 
 
 def _withdraw(journey: Journey) -> None:
-    lifecycle.withdraw(journey, reason="invitation_over")
+    if not lifecycle.withdraw(journey, reason=_INVITATION_OVER):
+        return  # the same page, loaded twice at once, was quicker
     enrolments.discard_provisional(journey.id)
     record(
         Event.JOURNEY_REFUSED,
         reference=journey.reference,
         user_id=journey.user_id,
-        reason="invitation_over",
+        reason=_INVITATION_OVER,
     )
-
-
-def _again(journey: Journey) -> str | None:
-    """Return the way back to the invitation, as long as it is open."""
-    invitation = _invitation_of(journey)
-    return None if invitation is None or invitation.ended_at is not None else links.path_of(invitation)
 
 
 def _invitation_of(journey: Journey) -> Invitation | None:

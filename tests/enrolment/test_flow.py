@@ -73,7 +73,7 @@ def test_the_link_opened_three_times_begins_three_times_and_one_wins(invited):
     assert people[1].page.heading == "You’re all set"
     people[0].press("Start camera check")
     people[0].press()
-    assert people[0].page.heading == "This can’t be set up right now"
+    assert people[0].page.heading == "Your face check is set up already"
     assert invited.enrolment.state == EnrolmentState.CONFIRMED
     assert len(invited.audited("users:enrolment:confirmed")) == 1
     assert [journey.state for journey in invited.journeys()].count("ENROLLED") == 1
@@ -92,7 +92,7 @@ def test_two_tabs_of_one_browser_share_the_enrolment(invited):
     first.reload()
     first.press("Start camera check")
     first.press()
-    assert first.page.heading == "This can’t be set up right now"
+    assert first.page.heading == "Your face check is set up already"
 
 
 @only_sqlite
@@ -166,7 +166,7 @@ def test_an_invitation_taken_back_at_the_camera_enrols_nobody(invited):
     person.press("Start camera check")
     invited.change(invitations.revoke)
     person.press()
-    assert person.page.heading == "This can’t be set up right now"
+    assert person.page.heading == "This invitation was taken back"
     assert invited.enrolment is None
     assert invited.journeys()[0].refusal == "invitation_over"
 
