@@ -32,9 +32,7 @@ def test_a_face_that_is_shown_in_the_second_tab_too_ends_where_it_says_that_all_
     assert [journey.refusal for journey in invited.journeys()] == [None, "invitation_over"]
 
 
-def test_not_now_in_the_second_tab_does_not_say_that_nothing_was_set_up(
-    invited: Invited, tabs: Tabs
-) -> None:
+def test_not_now_in_the_second_tab_does_not_say_that_nothing_was_set_up(invited: Invited, tabs: Tabs) -> None:
     first, second = tabs
     invited.enrol(first)
     second.press("Not now")
