@@ -1,23 +1,27 @@
-"""What the outbox does with invitations: mails them, reminds, and invites who could not be invited before."""
+"""What the outbox does with invitations: mails them, reminds, and makes up for what had to wait."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
 
-from portal import mail, outbox, records
+from portal import credentials, mail, outbox, records
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.enrolment import links
 from portal.extensions import db
 from portal.models import Invitation, User, UserStatus
 from portal.outbox import OutboxFailure, schedule
-from portal.users import enrolments, invitations
+from portal.users import enrolments, invitations, news
 from portal.users.invitations import NotInvited, NoVerification
 from portal.web import filters, okta_sign_in
 
 _REMIND_EVERY = 900
+#: The kind of a mail that was kept back: sent only if no other went out meanwhile.
+_KEPT_BACK = "kept_back"
 #: A greeting is for names: one that could be read as an address is left out of a mail.
 _NOT_IN_A_NAME = frozenset("./:@<>\\")
 
@@ -26,6 +30,7 @@ def init_app(app: Flask) -> None:
     """Handle the topics in ``app``, and remind people every quarter of an hour if it is time."""
     outbox.handles(app, invitations.MAIL, send)
     outbox.handles(app, invitations.LATER, invite_later)
+    outbox.handles(app, news.BACK, send_what_was_kept_back)
     schedule.every(app, "enrolment.reminders", _REMIND_EVERY, remind)
 
 
@@ -40,6 +45,8 @@ def send(payload: dict[str, Any]) -> str:
     user = db.session.get_one(User, invitation.user_id)
     if (reason := _pointless(invitation, user)) is not None:
         return f"not sent: {reason}"
+    if payload["kind"] == _KEPT_BACK and invitation.sent_at is not None:
+        return "not sent: another mail went out"
     message = mail.compose(
         "invitation",
         user.email or "",
@@ -67,6 +74,26 @@ def invite_later(payload: dict[str, Any]) -> str:
     except NotInvited:
         return "no reason to invite any more"
     return "invited"
+
+
+def send_what_was_kept_back(payload: dict[str, Any]) -> str:
+    """Mail somebody who was held back, and is no more, the invitation that was not mailed meanwhile."""
+    user = db.session.get(User, payload["user_id"])
+    if user is None or user.status != UserStatus.ACTIVE or not mail.is_on():
+        return "nobody to mail to"
+    kept_back = db.session.scalars(
+        select(Invitation).where(
+            Invitation.user_id == user.id, Invitation.ended_at.is_(None), Invitation.sent_at.is_(None)
+        )
+    ).all()
+    for invitation in kept_back:
+        if invitations.is_expired(invitation):
+            with suppress(NotInvited):
+                invitations.replace(invitation, user, how="reminder")
+        else:
+            names = {"invitation_id": invitation.id, "mail_id": credentials.random_hex()}
+            outbox.enqueue(invitations.MAIL, {**names, "kind": _KEPT_BACK})
+    return f"mailed again: {len(kept_back)}"
 
 
 def remind() -> Iterator[object]:

@@ -50,6 +50,7 @@ def release(user: User, reason: HoldReason, *, how: str) -> bool:
     if user.status == UserStatus.SUSPENDED and not _is_held(user.id):
         _set_status(user, UserStatus.ACTIVE)
         record(Event.USER_RESUMED, user_id=user.id, how=how)
+        news.is_back(user.id)
     elif reason is HoldReason.OKTA_DEACTIVATED:
         # While somebody is deactivated in Okta, nothing can be written there: what was refused is due now.
         news.registration_may_differ(user.id)
