@@ -78,8 +78,9 @@ def evaluate_okta(
 ) -> Evaluation:
     """Return one entry for every requested entry, ``VERIFIED`` or ``FAILED``, as Okta's contract wants.
 
-    An entry is verified if the face passed, every constraint under ``verification`` can be met, and every
-    essential claim agrees; a claim is essential unless the request says ``"essential": false``, because Okta
+    An entry is verified if the face passed, every constraint under ``verification`` can be met, at least one
+    claim agrees (Okta takes ``VERIFIED`` beside no claim for all of them), and every essential one does; a
+    claim is essential unless the request says ``"essential": false``, because Okta
     marks none and needs all. A claim that agrees is answered by value or by ``MATCHED``, another one by null,
     also after a failure elsewhere. Claims outside Okta's list are never answered (one would make Okta fail
     the evaluation) and count only if marked essential. ``time`` must be aware; it is written in UTC.
@@ -110,6 +111,7 @@ def evaluate_okta(
         passed = (
             face_passed
             and not unmet
+            and any(finding.outcome is ClaimOutcome.MATCHED for finding in found)
             and all(finding.outcome is ClaimOutcome.MATCHED for finding in found if finding.essential)
         )
         verification: dict[str, object] = {

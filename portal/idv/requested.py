@@ -120,6 +120,11 @@ class Requested:
     entries: tuple[RequestedEntry, ...] = ()
     array: bool = False
 
+    def asks_for_a_claim_in_each(self) -> bool:
+        """Say whether there is something to verify in each of the entries, and an entry at all."""
+        asked = [any(claim.known for claim in entry.claims) for entry in self.entries]
+        return bool(asked) and all(asked)
+
 
 @dataclass(frozen=True, slots=True)
 class VerifiedClaimsRequest:

@@ -40,7 +40,9 @@ INVALID_MAX_AGE = ProtocolError("invalid_request", "The parameter max_age must b
 INVALID_CLAIMS = ProtocolError(
     "invalid_request", "The parameter claims is not a JSON object of the expected form."
 )
-NOTHING_TO_VERIFY = ProtocolError("invalid_request", "The claims ask for no verified_claims in the ID token.")
+NOTHING_TO_VERIFY = ProtocolError(
+    "invalid_request", "The claims name nothing to verify in an entry of the ID token's verified_claims."
+)
 NOBODY_TO_VERIFY = ProtocolError("invalid_request", "The login_hint must say who is to be verified.")
 UNMET_REQUIREMENTS = ProtocolError(
     "unmet_authentication_requirements", "The essential authentication context cannot be met."

@@ -282,7 +282,7 @@ def _claims_are_readable(draft: Draft) -> None:
             requested, draft.kept["verified_claims"] = verified.asked_for(text)
         except (claims_request.ClaimsUnreadable, ClaimsRefused):
             raise draft.refuse("claims", INVALID_CLAIMS) from None
-    is_asked = requested is not None and bool(requested.id_token.entries)
+    is_asked = requested is not None and requested.id_token.asks_for_a_claim_in_each()
     if draft.proven_client().profile.answers_failures and not is_asked:
         raise draft.refuse("claims", NOTHING_TO_VERIFY)
 

@@ -178,10 +178,20 @@ def test_the_name_of_a_foreign_claim_does_not_reach_the_log():
     assert [finding.claim for finding in evaluation.findings] == ["(other)"]
 
 
-def test_without_claims_the_face_alone_decides():
-    assert answer(okta({})).verified_claims[0]["claims"] == {}
-    assert answer(okta({})).verified
-    assert not answer(okta({}), face=False).verified
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"nickname": "Dan"},
+        {"given_name": {"value": "Peter", "essential": False}},
+    ],
+    ids=["none", "none of Okta's list", "none that agrees"],
+)
+def test_a_face_alone_verifies_no_claim(claims):
+    """Beside no claims, Okta takes the assurance level for the answer to all of them."""
+    evaluation = answer(okta(claims))
+    assert not evaluation.verified
+    assert evaluation.verified_claims[0]["verification"]["assurance_level"] == "FAILED"
 
 
 def test_misspelt_words_come_back_right():
@@ -330,7 +340,8 @@ def test_never_more_than_asked_for_and_verified_only_with_a_face(claims, face, r
     )
     assert face or entry["verification"]["assurance_level"] == "FAILED"
     essential = [finding for finding in evaluation.findings if finding.essential]
+    agrees = any(finding.outcome is ClaimOutcome.MATCHED for finding in evaluation.findings)
     assert evaluation.verified == (
-        face and all(finding.outcome is ClaimOutcome.MATCHED for finding in essential)
+        face and agrees and all(finding.outcome is ClaimOutcome.MATCHED for finding in essential)
     )
     json.dumps(evaluation.verified_claims)

@@ -269,6 +269,9 @@ WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("invalid_request", {"claims": {"id_token": {}}}),
     ("invalid_request", {"claims": {"id_token": {"verified_claims": []}}}),
     ("invalid_request", {"claims": {"userinfo": {"verified_claims": [entry()]}}}),
+    ("invalid_request", {"claims": in_id_token(entry({}))}),
+    ("invalid_request", {"claims": in_id_token(entry({"nickname": None}))}),
+    ("invalid_request", {"claims": in_id_token(entry(), entry({}))}),
     ("request_not_supported", {"request": "a.b.c"}),
 )
 
