@@ -25,7 +25,13 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DisconnectionError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnectionInTime
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
@@ -33,7 +39,7 @@ from sqlalchemy.types import TypeDecorator
 from portal import clock, one_writer
 from portal.counters import Counts, ProcessLimits
 from portal.credentials import Vault
-from portal.settings import Settings
+from portal.settings import Settings, SettingsError
 from portal.statements import begin_if_idle, only_reads
 
 log = logging.getLogger(__name__)
@@ -41,6 +47,7 @@ log = logging.getLogger(__name__)
 #: The database is away, full or too slow: ours to mend, worth trying again, and no program is wrong.
 DATABASE_AWAY = (OperationalError, InterfaceError, DisconnectionError, NoConnectionInTime)
 
+_DATABASES = ("postgresql", "postgresql+psycopg", "sqlite", "sqlite+pysqlite")
 #: Seconds after which a write is given up that others keep from beginning.
 _SQLITE_PATIENCE = 15
 
@@ -201,7 +208,15 @@ def vault() -> Vault:
 
 
 def init_app(app: Flask, configured: Settings) -> None:
-    """Bind settings, vault, database and rate limiter to ``app``."""
+    """Bind settings, vault, database and rate limiter to ``app``.
+
+    Raises ``SettingsError`` where ``database_url`` names no database that the portal knows.
+    """
+    if not _is_database(configured.database_url):
+        raise SettingsError(
+            "The setting 'database_url' (PORTAL_DATABASE_URL) must be the address of a database, such as "
+            "postgresql+psycopg://portal@localhost/portal or sqlite:////var/lib/portal/portal.sqlite3."
+        )
     app.extensions["portal.settings"] = configured
     app.extensions["portal.vault"] = Vault(configured.encryption_key)
     app.config["SQLALCHEMY_DATABASE_URI"] = configured.database_url
@@ -211,6 +226,13 @@ def init_app(app: Flask, configured: Settings) -> None:
     _count_calls(app, configured)
     with app.app_context():
         _prepare_engine(db.engine, configured)
+
+
+def _is_database(url: str) -> bool:
+    try:
+        return make_url(url).drivername in _DATABASES
+    except (ArgumentError, ValueError):
+        return False
 
 
 def _leave_the_session(_error: BaseException | None) -> None:

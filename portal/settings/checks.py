@@ -4,7 +4,7 @@ import base64
 import re
 from email.utils import parseaddr
 from ipaddress import ip_address, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from portal.settings.notices import notice
 from portal.settings.rates import parsed
@@ -17,6 +17,8 @@ _PUBLISHED_ENCRYPTION_KEYS = (
     "dGVzdC1vbmx5LWVuY3J5cHRpb24ta2V5LTAwMDAwMDA=",
 )
 _ADDRESS = re.compile(r"[^\s@<>,;\x00-\x1f]+@[^\s@<>,;\x00-\x1f]+")
+#: A name as DNS has it (an international one in its form xn--…), or an IP address.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 _RATE_LIMIT_STORAGES = ("memory://", "redis://", "rediss://", "redis+unix://")
 
 
@@ -54,11 +56,21 @@ def check(settings: Settings) -> None:
             "base64; make one with `flask --app wsgi keys encryption-key`."
         )
     _check_numbers(settings)
+    for name in ("privacy_url", "terms_url", "audit_webhook_url"):
+        if _split(getattr(settings, name)) is None:
+            raise SettingsError(f"The setting {name!r} is no address.")
     _check_mail(settings)
     for name in ("privacy_text", "terms_text"):
         notice(settings, name)
     if settings.production:
         _check_production(settings)
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return bool(text.encode("idna")) and text.isprintable() and " " not in text
+    except UnicodeError:
+        return False
 
 
 def _is_encryption_key(text: str) -> bool:
@@ -68,11 +80,20 @@ def _is_encryption_key(text: str) -> bool:
         return False
 
 
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of an address, ``None`` for what cannot be one."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port is None or parts.port else None
+    except ValueError:
+        return None
+
+
 def _check_issuer(settings: Settings) -> None:
-    parts = urlsplit(settings.issuer)
+    parts = _split(settings.issuer)
     if (
-        not settings.issuer
-        or not parts.hostname
+        parts is None
+        or not _HOST.fullmatch(parts.hostname or "")
         or parts.path
         or parts.query
         or parts.fragment
@@ -80,7 +101,7 @@ def _check_issuer(settings: Settings) -> None:
     ):
         raise SettingsError(
             "The setting 'issuer' (PORTAL_ISSUER) must be the portal's public address without a path, "
-            "such as https://verify.example.com."
+            "such as https://verify.example.com; an international name in its form xn--…."
         )
     if parts.scheme == "https":
         return
@@ -170,6 +191,13 @@ def _check_mail(settings: Settings) -> None:
         return
     if not settings.smtp_host:
         raise SettingsError("The setting 'smtp_host' (PORTAL_SMTP_HOST) is missing: mail_transport is smtp.")
+    if not _is_host(settings.smtp_host):
+        raise SettingsError("The setting 'smtp_host' (PORTAL_SMTP_HOST) is no name and no address.")
+    for name in ("smtp_username", "smtp_password"):
+        if not getattr(settings, name).isascii():
+            raise SettingsError(
+                f"The setting {name!r} must be ASCII: Python's SMTP client sends nothing else."
+            )
     if settings.smtp_security not in ("starttls", "tls", "none"):
         raise SettingsError("The setting 'smtp_security' must be starttls, tls or none.")
     if settings.smtp_security == "none" and not is_loopback(settings.smtp_host):

@@ -45,11 +45,16 @@ def _read(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"The settings file {path} is not UTF-8 text.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from error
 
 
 def _from_text(name: str, text: str, wanted: Any) -> Any:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        # What bytes that are not UTF-8 become; no page could show them.
+        raise SettingsError(f"PORTAL_{name.upper()} is not UTF-8 text.")
     if wanted is bool:
         if text.lower() not in _TRUE + _FALSE:
             raise SettingsError(f"PORTAL_{name.upper()} must be true or false.")

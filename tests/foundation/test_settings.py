@@ -2,6 +2,7 @@
 
 import pytest
 
+from portal.app import create_app
 from portal.settings import CONFIG_FOLDER, SettingsError, is_loopback, load
 
 GOOD = {
@@ -10,6 +11,8 @@ GOOD = {
     "PORTAL_ENCRYPTION_KEY": "c29tZS1rZXktb2YtMzItYnl0ZXMtZm9yLXRoZS10ZXM=",
     "PORTAL_DATABASE_URL": "postgresql+psycopg://portal@localhost/portal",
 }
+
+MAIL = {"PORTAL_MAIL_TRANSPORT": "smtp", "PORTAL_MAIL_FROM": "a@acme.example"}
 
 
 def refused(environ, **overrides):
@@ -40,6 +43,14 @@ def test_each_of_the_four_is_missed_by_name(name):
         ({"PORTAL_ISSUER": "https://user@verify.example.com"}, "issuer"),
         ({"PORTAL_ISSUER": "https://verify.example.com?x=1"}, "issuer"),
         ({"PORTAL_ISSUER": "verify.example.com"}, "issuer"),
+        ({"PORTAL_ISSUER": "https://["}, "issuer"),
+        ({"PORTAL_ISSUER": "https://prüfung.example"}, "issuer"),
+        ({"PORTAL_ISSUER": "https://verify .example"}, "issuer"),
+        ({"PORTAL_ISSUER": "https://verify.example:99999"}, "issuer"),
+        ({"PORTAL_AUDIT_WEBHOOK_URL": "https://["}, "audit_webhook_url"),
+        ({"PORTAL_SUPPORT_CONTACT": "help\udcff"}, "PORTAL_SUPPORT_CONTACT"),
+        (MAIL | {"PORTAL_SMTP_HOST": "mail.example", "PORTAL_SMTP_PASSWORD": "pässword"}, "smtp_password"),
+        (MAIL | {"PORTAL_SMTP_HOST": f"{'a' * 64}.example"}, "smtp_host"),
         ({"PORTAL_SECRET_KEY": "too short"}, "secret_key"),
         ({"PORTAL_SECRET_KEY": "demo-only-secret-key-published-with-the-source"}, "secret_key"),
         ({"PORTAL_SECRET_KEY": "a-random-text-of-more-than-32-characters,short"}, "secret_key"),
@@ -73,6 +84,25 @@ def test_a_refusal_never_repeats_a_secret():
 
 def test_a_malformed_encryption_key_is_refused_at_start():
     assert "encryption_key" in refused({"PORTAL_ENCRYPTION_KEY": "not a fernet key"})
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    file = tmp_path / "portal.toml"
+    file.write_bytes(b'organisation = "\xff"')
+    assert str(file) in refused({"PORTAL_CONFIG": str(file)})
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://verify.example.com",
+        "https://verify.example.com:8443",
+        "https://[2001:db8::1]",
+        "https://xn--e1a.example",
+    ],
+)
+def test_issuers_that_are_addresses_are_taken(issuer):
+    assert load(GOOD | {"PORTAL_ISSUER": issuer}).issuer == issuer
 
 
 def test_a_name_that_is_no_setting_is_refused(tmp_path):
@@ -135,3 +165,13 @@ def test_loopback_is_recognised(host):
 )
 def test_nothing_else_is_taken_for_loopback(host):
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["portal", "mysql://portal@localhost/hunter2", "postgresql+psycopg://portal@localhost:hunter2/portal"],
+)
+def test_what_is_no_database_is_refused_without_repeating_it(url):
+    with pytest.raises(SettingsError, match="database_url") as caught:
+        create_app(load(GOOD | {"PORTAL_DATABASE_URL": url}))
+    assert "hunter2" not in str(caught.value)
