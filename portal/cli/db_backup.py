@@ -9,7 +9,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,13 @@ def backup(file: Path | None, folder: Path | None, keep: int) -> None:
     try:
         copy(unfinished)
         unfinished.rename(into)
+    except (OSError, sqlite3.Error) as error:
+        common.fail(f"Nothing was copied: {(getattr(error, 'strerror', None) or str(error)).lower()}.")
     finally:
         unfinished.unlink(missing_ok=True)
     size = into.stat().st_size
     click.echo(f"Copied to {click.format_filename(into)}: {size} bytes.")
-    if folder is not None and (removed := _prune(folder, keep)):
+    if folder is not None and (removed := _prune(folder, keep, made=into)):
         click.echo(f"Removed {removed} of the oldest copies; {keep} stay.")
 
 
@@ -72,6 +74,11 @@ def _begun(into: Path) -> Path:
     try:
         if into.exists():
             raise FileExistsError(0, "file exists")
+        if unfinished.exists():
+            common.fail(
+                f"{click.format_filename(unfinished)} is there: a copy is being made, or was cut off. If nobody is"
+                " making one, remove that file."
+            )
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "not a file name").lower()
@@ -112,15 +119,16 @@ def _dump_postgresql(unfinished: Path) -> None:
         common.fail(f"Nothing was copied. pg_dump says: {said[0] if said else 'nothing'}")
 
 
-def _prune(folder: Path, keep: int) -> int:
-    """Remove the oldest dated copies beyond ``keep``, and what was never finished before those that stay."""
+def _prune(folder: Path, keep: int, *, made: Path) -> int:
+    """Remove the oldest dated copies beyond ``keep``, and what was never finished before those that stay.
+
+    The one ``made`` just now stays whatever its name says: while the clock was ahead, others got later names.
+    """
     there = sorted(path for path in folder.iterdir() if _DATED.fullmatch(path.name.removesuffix(_UNFINISHED)))
-    copies = [path for path in there if not path.name.endswith(_UNFINISHED)]
-    oldest_kept = copies[-keep:][0].name
-    removed = 0
-    for path in there:
-        if path.name < oldest_kept:
-            with suppress(FileNotFoundError):
-                path.unlink()
-            removed += path in copies
-    return removed
+    others = [path for path in there if not path.name.endswith(_UNFINISHED) and path.name != made.name]
+    old = others[: max(0, len(others) + 1 - keep)]
+    first_to_stay = min(path.name for path in [*others[len(old) :], made])
+    cut_off = [path for path in there if path.name.endswith(_UNFINISHED) and path.name < first_to_stay]
+    for path in old + cut_off:
+        path.unlink(missing_ok=True)
+    return len(old)

@@ -1,5 +1,7 @@
 """A backup made while people sign in is enough: restored elsewhere, their sign-ins go on, each code once."""
 
+import resource
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -132,6 +134,46 @@ def test_dated_copies_are_kept_as_many_as_were_asked_for(
     assert there[2] == "portal-notes.txt"
     assert "Removed 1 of the oldest copies; 2 stay." in said.output
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in tmp_path.glob("portal-2*"))
+
+
+@only_sqlite
+def test_the_copy_just_made_stays_where_the_clock_was_ahead_before(
+    runner: FlaskCliRunner, tmp_path: Path, clock: MovingClock
+) -> None:
+    for _ in range(3):
+        clock.advance(86_400)
+        assert runner.invoke(args=["db", "backup", "--folder", str(tmp_path), "--keep", "2"]).exit_code == 0
+    clock.advance(-10 * 86_400)
+    said = runner.invoke(args=["db", "backup", "--folder", str(tmp_path), "--keep", "2"])
+    assert said.exit_code == 0, said.output
+    assert (tmp_path / f"portal-{clock.now():%Y%m%dT%H%M%SZ}.sqlite3").exists()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@only_sqlite
+def test_a_copy_that_was_cut_off_is_named(runner: FlaskCliRunner, tmp_path: Path) -> None:
+    (tmp_path / "copy.part").write_text("half of it")
+    said = runner.invoke(args=["db", "backup", str(tmp_path / "copy")])
+    assert said.exit_code == 1
+    assert "copy.part is there" in said.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.part"]
+
+
+@only_sqlite
+def test_a_disk_that_fills_up_leaves_a_sentence_and_nothing_else(
+    runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        said = runner.invoke(args=["db", "backup", str(tmp_path / "copy")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert said.exit_code == 1
+    assert "Nothing was copied: " in said.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @only_postgresql
