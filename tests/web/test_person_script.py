@@ -42,6 +42,21 @@ def test_the_focus_goes_to_what_has_to_be_put_right(page: Page) -> None:
     expect(page.get_by_label("Your work e-mail or username")).to_be_focused()
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("start-retry", "We couldn’t match your face"),
+        ("start-waiting", "You came back before the check was finished"),
+    ],
+)
+def test_the_focus_goes_to_what_became_of_the_last_try(page: Page, name: str, words: str) -> None:
+    """It stands above the heading, and somebody who cannot see would not hear how many tries are left."""
+    page.goto(f"/pages/{name}")
+    assert focused(page).startswith(words)
+    told = page.get_by_role("group", name=words)
+    expect(told).to_be_focused()
+
+
 def test_a_form_is_sent_once_and_says_so(page: Page) -> None:
     sent: list[str] = []
 
