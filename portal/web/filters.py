@@ -33,7 +33,7 @@ class Branding:
     #: The organisation's logo: a file in static/, or an absolute path on this origin (the content
     #: security policy shows pictures from nowhere else). ``None``: the portal's neutral mark.
     organisation_logo: str | None = None
-    #: Where a person finds help: an ``https:``, ``mailto:`` or ``tel:`` address.
+    #: Where a person finds help: an ``https:``, ``mailto:`` or ``tel:`` address, or words.
     help_url: str | None = None
     #: The privacy notice.
     privacy_url: str | None = None
@@ -53,11 +53,17 @@ class Branding:
 
 
 def help_address(contact: str) -> str | None:
-    """Return where a support contact, as an operator writes it, is found: an e-mail address or a URL."""
+    """Return where a support contact, as an operator writes it, is found: a mail address, a number or a URL.
+
+    Words that are none of these ("the service desk, room 12") stay words, which lead nowhere.
+    """
     contact = contact.strip()
     if not contact or contact.startswith(("https://", "http://", "mailto:", "tel:", "/")):
         return contact or None
-    return f"mailto:{contact}" if "@" in contact else f"tel:{''.join(contact.split())}"
+    if "@" in contact and not any(letter.isspace() for letter in contact):
+        return f"mailto:{contact}"
+    is_number = any(letter.isdigit() for letter in contact) and not any(map(str.isalpha, contact))
+    return f"tel:{''.join(contact.split())}" if is_number else contact
 
 
 def init_app(app: Flask, branding: Branding) -> None:

@@ -71,6 +71,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "start-last-try": ("capture/start.html", START | {"failure": "not_live", "attempts_left": 1}),
     "start-unknown-failure": ("capture/start.html", START | {"failure": "x_17", "attempts_left": 2}),
     "start-waiting": ("capture/start.html", START | {"waiting": True}),
+    "start-help-in-words": ("capture/start.html", START | {"help_url": "The service desk, room 12"}),
     "start-expiring": ("capture/start.html", START | {"seconds_left": 60}),
     "start-bare": (
         "capture/start.html",

@@ -121,6 +121,9 @@ def test_what_is_no_static_file_has_no_address(app: Flask, filename: str) -> Non
         ("help@acme.example", "mailto:help@acme.example"),
         ("https://help.acme.example/", "https://help.acme.example/"),
         ("+43 1 234", "tel:+431234"),
+        ("(01) 234-56", "tel:(01)234-56"),
+        ("The service desk, room 12", "The service desk, room 12"),
+        ("help@acme.example, or room 12", "help@acme.example, or room 12"),
     ],
 )
 def test_a_support_contact_is_an_address(contact: str, address: str | None) -> None:

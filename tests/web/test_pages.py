@@ -72,6 +72,11 @@ def test_the_first_time_says_that_a_face_template_is_made(client: FlaskClient) -
     assert "makes a face template" in page
 
 
+def test_help_that_is_no_address_is_read_and_not_dialled(client: FlaskClient) -> None:
+    page = client.get("/pages/start-help-in-words").text
+    assert "<li>Help: The service desk, room 12</li>" in page
+
+
 def test_a_retry_says_what_happened_what_to_try_and_what_is_left(client: FlaskClient) -> None:
     page = client.get("/pages/start-retry").text
     for words in ("We couldn’t match your face", "You have 2 tries left.", "Face a window", "sunglasses"):
