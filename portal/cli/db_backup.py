@@ -76,8 +76,8 @@ def _begun(into: Path) -> Path:
             raise FileExistsError(0, "file exists")
         if unfinished.exists():
             common.fail(
-                f"{click.format_filename(unfinished)} is there: a copy is being made, or was cut off. If nobody is"
-                " making one, remove that file."
+                f"{click.format_filename(unfinished)} is there: a copy is being made, or was cut off."
+                " If nobody is making one, remove that file."
             )
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except (OSError, ValueError) as error:
