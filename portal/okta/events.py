@@ -14,9 +14,9 @@ from portal import outbox
 from portal.connections import registry
 from portal.extensions import db
 from portal.models import OktaConnection, OktaEvent, OktaFact, User
+from portal.okta import words
 from portal.okta.events_people import LEASE_SECONDS, PERSON
 from portal.okta.keeping import EVENTS
-from portal.users import okta_facts
 from portal.users.okta_facts import Fact, Kind
 
 _ROWS_AT_ONCE = 500
@@ -67,7 +67,7 @@ def handle(payload: dict[str, Any]) -> str:
         said = [word for word in says(event, connection) if not (strange and word[0] is Kind.PROFILE)]
         facts += [Fact(event.okta_id, kind, value, event.published, event.login) for kind, value in said]
         outcomes.setdefault("read" if said else "ignored", []).append(event)
-    okta_facts.remember_all(facts)
+    words.remember_all(facts)
     _tell(sorted({fact.okta_id for fact in facts}))
     for outcome, events in outcomes.items():
         _write(outcome, events)

@@ -21,7 +21,7 @@ from portal.audit.log import record
 from portal.connections import registry
 from portal.extensions import db
 from portal.models import OktaFact, User, UserStatus
-from portal.okta import events_profile, logins
+from portal.okta import events_profile, logins, words
 from portal.okta.failures import told_to_the_outbox
 from portal.okta.logins import HOW, Conflict
 from portal.okta_api.errors import NotFound
@@ -145,7 +145,7 @@ def _follow(user: User) -> bool:
 def _follow_statuses(people: list[OktaUser], read_at: datetime) -> dict[str, User]:
     """Follow what Okta says of the status of people, and return the records of those who are here, locked."""
     okta_facts.lock_all(person.id for person in people)
-    okta_facts.remember_all(fact for person in people for fact in events_profile.facts_of(person, read_at))
+    words.remember_all(fact for person in people for fact in events_profile.facts_of(person, read_at))
     users = {person.id: user for person in people if (user := _of(person.id)) is not None}
     for user in users.values():
         if _follow(user):

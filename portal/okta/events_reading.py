@@ -26,7 +26,7 @@ _LONGEST_NAME = 255
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TYPE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 #: No clock is that far ahead; a word from the future would outrank every word to come.
-_AHEAD = timedelta(minutes=10)
+AHEAD = timedelta(minutes=10)
 _OLDEST = datetime(2009, 1, 1, tzinfo=UTC)
 
 
@@ -114,7 +114,7 @@ def moment(text: Any) -> datetime:
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Unreadable from None
-    if not _OLDEST <= found <= clock.now() + _AHEAD:
+    if not _OLDEST <= found <= clock.now() + AHEAD:
         raise Unreadable
     return found
 

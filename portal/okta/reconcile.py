@@ -31,6 +31,8 @@ THE_ONE = "okta"
 _GOES_ON = timedelta(hours=1)
 #: Okta's log may show an event late; what is read twice is kept once.
 OVERLAP = timedelta(minutes=15)
+#: Read again where our clock was ahead: more than lies between two reconciliations.
+_CLOCK_WAS_AHEAD = timedelta(days=1)
 #: Okta keeps its log for ninety days.
 _LOG_KEPT = timedelta(days=89)
 _ERASED_AT_ONCE = 50
@@ -87,7 +89,12 @@ def begin(*, force: bool = False) -> str:
     token, now = credentials.random_hex(), clock.now()
     lease = {"token": token, "lease_until": clock.after(LEASE_SECONDS)}
     _ensure_row()
-    free = or_(OktaReconciliation.token.is_(None), OktaReconciliation.lease_until <= now)
+    free = or_(
+        OktaReconciliation.token.is_(None),
+        OktaReconciliation.lease_until <= now,
+        # No lease is that long, two clocks allowed for: it was taken by one that has been set back since.
+        OktaReconciliation.lease_until > clock.after(2 * LEASE_SECONDS),
+    )
     taken = db.session.execute(
         update(OktaReconciliation).where(OktaReconciliation.id == THE_ONE, free).values(lease)
     )
@@ -96,7 +103,8 @@ def begin(*, force: bool = False) -> str:
     row = last()
     assert row is not None
     about = _about(connection)
-    goes_on = row.phase != "done" and row.started_at > now - _GOES_ON and row.report.get("about") == about
+    is_fresh = now - _GOES_ON < row.started_at <= now
+    goes_on = row.phase != "done" and is_fresh and row.report.get("about") == about
     if goes_on and row.forced == force:
         return token
     reconcile_steps.move(
@@ -139,6 +147,9 @@ def reads_since(row: OktaReconciliation | None) -> datetime:
     """Return from when on the System Log is read after the reconciliation ``row``, or without any before."""
     now = clock.now()
     begin = row.read_until if row is not None and row.read_until else now
+    if begin > now:
+        # Noted by a clock that was ahead: until when the log was read in truth, nobody knows.
+        begin = now - _CLOCK_WAS_AHEAD
     return max(begin - OVERLAP, now - _LOG_KEPT)
 
 

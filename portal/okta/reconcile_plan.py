@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from portal.extensions import db, settings
 from portal.models import OktaFact, User, UserHold, UserStatus
-from portal.okta import events_profile, registration
+from portal.okta import events_profile, registration, words
 from portal.okta.events_profile import CLOCKS_DIFFER
 from portal.okta_api.reading import OktaUser
 from portal.users import directory, okta_facts
@@ -106,7 +106,8 @@ def leavers(okta_ids_after: str, limit: int, before: datetime) -> list[str]:
     members = (
         select(User.okta_id)
         .join(OktaFact, OktaFact.okta_id == User.okta_id)
-        .where(OktaFact.kind == Kind.MEMBER.value, OktaFact.value.is_(True), OktaFact.published < before)
+        .where(OktaFact.kind == Kind.MEMBER.value, OktaFact.value.is_(True))
+        .where(or_(OktaFact.published < before, words.is_to_come()))
         .where(User.okta_id > okta_ids_after, ~deactivated)
     )
     return [okta_id for okta_id in db.session.scalars(members.order_by(User.okta_id).limit(limit)) if okta_id]
@@ -167,7 +168,7 @@ class _Known:
     def value(self, fact: Fact) -> bool:
         """Return what counts: what ``fact`` says, or a newer word of Okta's."""
         kept = self.facts.get((fact.okta_id, fact.kind.value))
-        return kept.value if kept is not None and kept.published > fact.published else fact.value
+        return kept.value if kept is not None and words.outranks(kept, fact.published) else fact.value
 
 
 def _holds(now: dict[Kind, bool]) -> set[str]:

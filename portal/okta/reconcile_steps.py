@@ -12,7 +12,7 @@ from portal.audit.log import record
 from portal.connections import registry
 from portal.extensions import db, rows_touched
 from portal.models import OktaConnection, OktaFact, OktaReading, OktaReconciliation, User
-from portal.okta import events, events_people, events_reading, keeping, reconcile_plan, registration
+from portal.okta import events, events_people, events_reading, keeping, reconcile_plan, registration, words
 from portal.okta.events_profile import CLOCKS_DIFFER
 from portal.okta.failures import told_to_the_outbox
 from portal.okta.logins import Conflict
@@ -165,7 +165,7 @@ def do_apply(run: Run, patience: float) -> None:
     found = reconcile_plan.examine(readings)
     to_settle = found.to_settle()
     okta_facts.lock_all(to_settle)
-    okta_facts.remember_all(fact for reading in readings for fact in reading.facts)
+    words.remember_all(fact for reading in readings for fact in reading.facts)
     conflicts = [each.okta_id for each in readings if each.okta_id in to_settle and not _settle(each)]
     _note_followed(readings, found)
     _note_drift(readings, found)
@@ -183,7 +183,7 @@ def do_leave(run: Run, patience: float) -> None:
         return
     published = run.started_at - CLOCKS_DIFFER
     okta_facts.lock_all(gone)
-    okta_facts.remember_all(Fact(okta_id, Kind.MEMBER, False, published) for okta_id in gone)
+    words.remember_all(Fact(okta_id, Kind.MEMBER, False, published) for okta_id in gone)
     for okta_id in gone:
         events_people.settle(okta_id)
     move(run.token, after=gone[-1])

@@ -245,7 +245,7 @@ def test_any_order_ends_in_the_same_state(jane, clock):
         assert state() == in_order
     for order in permutations(read):
         db.session.execute(delete(OktaFact))
-        events.okta_facts.remember_all([fact for each in order for fact in _facts(each, connection)])
+        okta_facts.remember_all([fact for each in order for fact in _facts(each, connection)])
         assert state() == in_order
 
 
@@ -287,8 +287,8 @@ def _facts(each, connection):
 
 
 def _follow(each, connection):
-    events.okta_facts.remember_all(_facts(each, connection))
-    events.okta_facts.apply_remembered(person(), how="okta")
+    okta_facts.remember_all(_facts(each, connection))
+    okta_facts.apply_remembered(person(), how="okta")
 
 
 @only_sqlite
