@@ -32,8 +32,8 @@ class Window:
 
     @property
     def is_over(self) -> bool:
-        """Whether Okta counts anew since."""
-        return self.resets_at <= clock.now()
+        """Whether Okta counts anew since; a clock of ours that was set back makes no window longer."""
+        return not clock.is_within(self.resets_at, _LONGEST_WAIT)
 
 
 class RateLimits:

@@ -16,7 +16,7 @@ from joserfc.errors import InvalidKeyTypeError, JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from portal import clock, credentials
-from portal.http import Answer, Outbound, OutboundError, OutboundRefusedAddress
+from portal.http import Answer, Outbound, OutboundError, OutboundRefusedAddress, OutboundUnavailable
 from portal.okta_api import reading
 from portal.okta_api.errors import (
     BadCredential,
@@ -29,6 +29,8 @@ from portal.okta_api.errors import (
 
 #: An access token is not used in its last minute.
 _SPARE_SECONDS = 60
+#: Okta's last an hour. Whatever an answer says, one is not kept for longer than this.
+_LONGEST_KEPT = 86_400
 _ASSERTION_SECONDS = 300
 _TOKEN_WAIT = 60.0
 _SHORTEST_RSA = 2048
@@ -79,6 +81,7 @@ class ServiceApp:
         self._key = _key(key)
         self._scopes = tuple(scopes)
         self._outbound = outbound
+        self._breaker = outbound.breaker(org_url)
         self._lock = threading.Lock()
         self._held: tuple[str, datetime] | None = None
 
@@ -104,7 +107,11 @@ class ServiceApp:
             "client_assertion": self._assertion(),
         }
         try:
-            answer = self._outbound.post_form(self._token_url, fields)
+            # Everybody else waits for this token: an Okta that is away must not keep each of them in turn.
+            with self._breaker.guard():
+                answer = self._outbound.post_form(self._token_url, fields)
+                if answer.status >= 500:
+                    raise OutboundUnavailable(f"it answered {answer.status}")
         except OutboundRefusedAddress as error:
             raise OktaRefused(f"Okta's address cannot be called: {error}.") from error
         except OutboundError as error:
@@ -117,7 +124,7 @@ class ServiceApp:
             raise OktaUnavailable("Okta's answer holds no usable access token.")
         if found.get("token_type") == "DPoP":
             raise _needs_dpop()
-        return f"Bearer {token}", clock.after(max(lifetime - _SPARE_SECONDS, 1))
+        return f"Bearer {token}", clock.after(min(max(lifetime - _SPARE_SECONDS, 1), _LONGEST_KEPT))
 
     def _assertion(self) -> str:
         now = clock.epoch()
@@ -186,8 +193,6 @@ def _unusable_key() -> BadCredential:
 def _token_error(answer: Answer, scopes: Sequence[str]) -> OktaError:
     if answer.status == 429:
         return RateLimited("Okta's rate limit for access tokens is used up for now.", _TOKEN_WAIT)
-    if answer.status >= 500:
-        return OktaUnavailable(f"Okta gave no access token: it answered {answer.status}.")
     code = reading.error_code(answer)
     if code == "invalid_scope":
         return NotPermitted(

@@ -210,6 +210,14 @@ def test_half_of_each_limit_is_left_to_others_until_okta_counts_anew(okta, clock
     assert len(okta.calls) == 4
 
 
+def test_a_clock_that_is_set_back_makes_no_limit_last_for_longer(okta, clock):
+    api = client(okta)
+    headers(okta, limit=100, remaining=0)
+    api.user("00u1")
+    clock.advance(-86_400)
+    assert api.user("00u1").id == "00u1"
+
+
 def test_a_patient_client_waits_as_long_as_its_patience_goes(okta, clock):
     okta.instead = [rate_limited(20), rate_limited(20)]
     assert client(okta, patience=60).user("00u1").id == "00u1"

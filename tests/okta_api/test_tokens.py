@@ -82,6 +82,25 @@ def test_threads_that_need_a_token_at_once_ask_for_one(okta):
     assert len(okta.token_requests) == 1
 
 
+def test_an_okta_that_gives_no_tokens_is_left_alone_as_one_that_does_not_answer(okta):
+    api = app(okta)
+    okta.down = True
+    for _ in range(8):
+        with pytest.raises(OktaUnavailable):
+            api.user("00u1")
+    assert len(okta.calls) == 5, "nobody waits for it any more"
+
+
+@pytest.mark.parametrize("lifetime", [10**15, 2**62])
+def test_a_token_is_kept_for_a_day_whatever_its_lifetime(okta, clock, lifetime):
+    okta.token_lifetime = lifetime
+    api = app(okta)
+    api.user("00u1")
+    clock.advance(86_401)
+    api.user("00u1")
+    assert len(okta.token_requests) == 2
+
+
 def test_a_scope_that_is_missing_is_said_by_the_api_too(okta):
     with pytest.raises(NotPermitted, match="scopes"):
         app(okta, scopes=["okta.users.read"]).update_profile("00u1", {"byndidRegistered": True})
