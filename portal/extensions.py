@@ -182,11 +182,20 @@ def _named_after(endpoint: str, view: Any) -> Any:
 
 def _say_when_to_come_back(response: Response) -> Response:
     """Put ``Retry-After`` on an answer that a rate limit refused (RFC 6585 section 4)."""
-    limiter: Limiter = current_app.extensions["portal.limiter"]
-    if response.status_code == 429 and limiter.current_limit is not None:
-        seconds = max(1, int(limiter.current_limit.reset_at - clock.epoch()))
+    seconds = seconds_to_wait() if response.status_code == 429 else None
+    if seconds is not None:
         response.headers.setdefault("Retry-After", str(seconds))
     return response
+
+
+def seconds_to_wait() -> int | None:
+    """Return when the shared limiter lets in again whom it has just refused; ``None`` if it refused nobody.
+
+    A limit that is counted in this process says so in the error it raises.
+    """
+    limiter: Limiter | ProcessLimits | None = current_app.extensions.get("portal.limiter")
+    refused = getattr(limiter, "current_limit", None)
+    return None if refused is None else max(1, int(refused.reset_at - clock.epoch()))
 
 
 def counts() -> Counts:

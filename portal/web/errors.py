@@ -6,6 +6,7 @@ addresses, which also catches what fails before a view is found) or to :func:`re
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,7 @@ from werkzeug.wrappers import Response
 
 from portal import credentials
 from portal.credentials import UnsealError
-from portal.extensions import DATABASE_AWAY
+from portal.extensions import DATABASE_AWAY, seconds_to_wait
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,9 @@ class Problem:
 Renderer = Callable[[Problem], ResponseReturnValue]
 
 _BACK = "Go back to the place you came from and start again."
+_A_MINUTE = "Wait a minute, then try again."
+#: Seconds up to which a minute, and up to which minutes, are what to wait.
+_ABOUT_A_MINUTE, _TWO_HOURS = 90, 7200
 _PROBLEMS = {
     problem.status: problem
     for problem in (
@@ -71,8 +75,8 @@ _PROBLEMS = {
         Problem(
             429,
             "Too many tries for now",
-            "There were many requests in a short time from you or from your network.",
-            "Wait a minute, then try again.",
+            "There were many requests in a short time from you, from your network or for your account.",
+            _A_MINUTE,
         ),
         Problem(
             500,
@@ -84,7 +88,7 @@ _PROBLEMS = {
             503,
             "We’ll be back in a moment",
             "Camera checks aren’t available right now. It isn’t anything you did.",
-            "Wait a minute, then try again.",
+            _A_MINUTE,
         ),
     )
 }
@@ -243,11 +247,23 @@ def _from_http(error: HTTPException) -> Problem:
     problem = problem_for(error.code)
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     problem = replace(problem, headers={**problem.headers, **kept})
+    if error.code == 429:
+        problem = replace(problem, next_step=_wait(kept.get("Retry-After") or seconds_to_wait()))
     if error.code >= 500:
         problem = _with_reference(problem)
         # Flask has logged the traceback; this line ties it to what the person can read out.
         log.error("answered with an error page", extra=_extra(problem))
     return problem
+
+
+def _wait(seconds: str | int | None) -> str:
+    """Return what to do as long as a limit is used up; some are counted by the hour."""
+    wait = int(seconds or 0)
+    if wait <= _ABOUT_A_MINUTE:
+        return _A_MINUTE
+    if wait <= _TWO_HOURS:
+        return f"Wait about {math.ceil(wait / 60)} minutes, then try again."
+    return f"Wait about {math.ceil(wait / 3600)} hours, then try again."
 
 
 def _in_the_dialect_of_the_address(problem: Problem) -> ResponseReturnValue:

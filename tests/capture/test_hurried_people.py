@@ -273,6 +273,16 @@ def test_the_question_is_answered_alike_for_accounts_that_exist_and_that_do_not(
     assert typed(scene, scene.stage.login) == typed(scene, "nobody@acme.example")
 
 
+@pytest.mark.settings(rate_limit_identify_per_account="1 per hour")
+def test_an_account_that_was_named_too_often_says_how_long_to_wait(scene: Scene) -> None:
+    scene.arrive(login_hint=None).person.press("Continue", login=scene.stage.login)
+    visit = scene.arrive(login_hint=None)
+    visit.person.press("Continue", login=scene.stage.login)
+    page = visit.person.page
+    assert (page.status, page.heading) == (429, "Too many tries for now")
+    assert re.search(r"Wait about (59|60) minutes", page.text)
+
+
 def test_an_account_once_named_stays(scene: Scene) -> None:
     """Going back to the question does not turn a journey into another person's."""
     visit = scene.arrive(login_hint=None)

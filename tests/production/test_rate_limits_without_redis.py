@@ -1,5 +1,6 @@
 """Rate limits are counted in one Redis; while it is away, each process counts alone and waits for nobody."""
 
+import math
 import shutil
 import signal
 import socket
@@ -84,6 +85,9 @@ def test_two_processes_count_together(nodes: list[Flask]) -> None:
     assert statuses(nodes[0], 2) == [400, 400]
     assert statuses(nodes[1], 2) == [400, 429]
     assert statuses(nodes[0], 1) == [429]
+    refused = nodes[0].test_client().get(ADDRESS)
+    minutes = math.ceil(int(refused.headers["Retry-After"]) / 60)
+    assert f"Wait about {minutes} minutes, then try again." in refused.text
 
 
 @only_sqlite

@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, abort, redirect
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import TooManyRequests
 
 from portal.web import errors
 from tests.page_checks import check_page
@@ -29,6 +30,24 @@ def test_an_unknown_address(client: FlaskClient) -> None:
     answer = client.get("/nowhere")
     assert answer.status_code == 404
     assert "Page not found" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "Wait a minute, then"),
+        (60, "Wait a minute, then"),
+        (91, "Wait about 2 minutes, then"),
+        (3600, "Wait about 60 minutes, then"),
+        (86_400, "Wait about 24 hours, then"),
+    ],
+)
+def test_who_asked_too_often_reads_how_long_to_wait(
+    app: Flask, client: FlaskClient, seconds: int | None, words: str
+) -> None:
+    add_view(app, TooManyRequests(retry_after=seconds))
+    answer = client.get("/broken")
+    assert (answer.status_code, words in answer.text) == (429, True)
 
 
 def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
