@@ -257,5 +257,7 @@ def test_a_portal_that_is_away_is_answered_for(front: Front, tmp_path: Path) -> 
         response = lonely.ask("GET", "/v1/openid/authorize?code=hidden-code")
     assert response.status == 503
     assert response.headers["Retry-After"] == "10"
+    # Without it a browser takes the page for Windows' letters, and shows "Weâ€™ll".
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "We’ll be back in a moment" in response.body.decode()
     assert "hidden" not in lonely.logged()
