@@ -113,13 +113,17 @@ def _read_object(document: dict[object, object], place: _Place, findings: Findin
     if place.depth > DEEPEST:
         raise UnreadableResult("the result is nested too deeply")
     for name, value in document.items():
-        findings.values_seen += 1
-        if findings.values_seen > MOST_VALUES:
-            raise UnreadableResult("the result holds too many values")
+        _count(findings, 1)
         if isinstance(value, str):
             findings.texts.add(value)
         if isinstance(name, str) and value is not None:
             _read_value(_meant(name), value, place, findings)
+
+
+def _count(findings: Findings, values: int) -> None:
+    findings.values_seen += values
+    if findings.values_seen > MOST_VALUES:
+        raise UnreadableResult("the result holds too many values")
 
 
 def _read_value(name: str, value: object, place: _Place, findings: Findings) -> None:
@@ -152,7 +156,17 @@ def _place_inside(name: str, place: _Place) -> _Place | None:
 
 
 def _read_list(name: str, items: list[object], place: _Place, findings: Findings) -> None:
-    """Read a list of verifiers, each an object that says which one it is."""
+    """Read a list of verifiers, each an object that says which one it is, or of values of one fact.
+
+    What stands in a list is said all the same: an identifier of somebody else's must not be overlooked there.
+    An outcome is one word, and no list of words can be understood.
+    """
+    if name == "state" or name in _FACTS:
+        _count(findings, len(items))
+        for item in items:
+            _record(name, item, place, findings)
+    elif name in _OUTCOMES and name not in _WRAPPERS:
+        _record(name, items, place, findings)
     if name not in _WRAPPERS or place.custom:
         return
     for item in items:

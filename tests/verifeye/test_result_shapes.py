@@ -134,6 +134,29 @@ def test_identifiers_that_contradict_each_other_equal_nothing():
     assert result.session_id == result.external_id == CONTRADICTORY
 
 
+@pytest.mark.parametrize("place", [{}, {"custom": True}], ids=["flat", "custom"])
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [(["a"], "a"), (["a", "a"], "a"), (["a", "b"], CONTRADICTORY), ([["a"]], CONTRADICTORY), ([], None)],
+)
+def test_an_identifier_in_a_list_is_said_all_the_same(place, values, read):
+    document = {"externalId": values, "sessionId": values, "configurationId": values}
+    result = parse_result({"customParameters": document} if place else document)
+    assert (result.external_id, result.session_id, result.configuration_id) == (read, read, read)
+    assert parse_result({"customParameters": {"state": values}}).state == read
+
+
+@pytest.mark.parametrize("values", [["passed"], ["passed", "failed"], [], [{"result": "passed"}]])
+def test_an_outcome_in_a_list_is_not_understood(values):
+    result = parse_result({"verificationResult": "passed", "livenessResult": values})
+    assert result.verifiers == {Verifier.LIVENESS: UNKNOWN}
+
+
+def test_a_list_of_very_many_identifiers_cannot_be_read():
+    with pytest.raises(UnreadableResult):
+        parse_result({"externalId": ["a"] * 1001})
+
+
 def test_one_session_id_in_two_spellings_is_no_contradiction():
     spelt = parse_result({"sessionId": SESSION, "verificationSessionId": SESSION.replace("-", "").upper()})
     assert spelt.session_id == SESSION
