@@ -58,25 +58,13 @@ class OktaApi:
 
     # --- People ----------------------------------------------------------------------------------
 
-    def user(self, id_or_login: str) -> OktaUser:
-        """Return the person with this id or login; raises :class:`NotFound`.
+    def user(self, okta_id: str) -> OktaUser:
+        """Return the person with this id; raises :class:`NotFound`.
 
-        A login with a slash in it cannot stand in an address; :meth:`find_user` takes every login.
+        Okta takes a login or the beginning of one for an id too: whoever asks compares the id that comes back.
         """
-        answer = self._get("user", f"/api/v1/users/{_segment(id_or_login)}")
+        answer = self._get("user", f"/api/v1/users/{_segment(okta_id)}")
         return reading.user(reading.document(answer))
-
-    def find_user(self, login: str) -> OktaUser | None:
-        """Return the person with exactly this login, whatever it is made of; ``None`` if there is none."""
-        if "/" not in login:
-            try:
-                return self.user(login)
-            except NotFound:
-                return None
-        search = f'profile.login eq "{_quoted(login)}"'
-        page = self._get("users", "/api/v1/users", search=search, limit="2")
-        found = [reading.user(item) for item in reading.documents(page)]
-        return next((user for user in found if user.login.casefold() == login.casefold()), None)
 
     def users(self, *, after: str | None = None, limit: int = PAGE_SIZE) -> Page[OktaUser]:
         """Return a page of everybody who is not deactivated."""
