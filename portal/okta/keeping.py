@@ -23,6 +23,8 @@ def keep(events: Iterable[OktaEventRead], source: str) -> int:
     """Keep events that are not known yet, to be worked off by the outbox; returns how many rows are new."""
     batch = credentials.random_hex()
     rows = [row for event in events for row in _rows(event, source, batch)]
+    # In one order everywhere, so that a hook and the reading of the log never wait for each other.
+    rows.sort(key=lambda row: (row["uuid"], row["okta_id"]))
     new = 0
     for begin in range(0, len(rows), _ROWS_AT_ONCE):
         statement = _insert().values(rows[begin : begin + _ROWS_AT_ONCE]).on_conflict_do_nothing()

@@ -61,7 +61,7 @@ class OktaApi:
     def user(self, okta_id: str) -> OktaUser:
         """Return the person with this id; raises :class:`NotFound`.
 
-        Okta takes a login or the beginning of one for an id too: whoever asks compares the id that comes back.
+        Okta takes a login, or its beginning, for an id too: whoever asks compares the id that comes back.
         """
         answer = self._get("user", f"/api/v1/users/{_segment(okta_id)}")
         return reading.user(reading.document(answer))

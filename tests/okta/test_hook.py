@@ -9,6 +9,7 @@ from portal import outbox
 from portal.connections import hook_secrets
 from portal.extensions import db
 from portal.models import AuditEvent, OktaEvent, OktaHookSecret, OutboxMessage
+from portal.okta import events_reading, keeping
 from tests.okta import telling
 from tests.okta.telling import event, joins
 from tests.support.at_once import at_once
@@ -215,3 +216,17 @@ def test_a_body_of_more_people_than_okta_can_mean_is_refused_before_it_takes_lon
     assert (answer.status_code, count(app, OktaEvent.uuid)) == (400, 0)
     with app.app_context():
         assert telling.tell(hook, *made[:100]).status_code == 204
+
+
+def test_the_same_events_from_the_hook_and_the_log_at_once_wait_for_each_other_and_no_more(app, hook):
+    told, _ = events_reading.many([joins(f"00u{number:05}") for number in range(1500)])
+    orders = [told, told[::-1], told[700:] + told[:700]]
+
+    def keep(number):
+        with app.app_context():
+            new = keeping.keep(orders[number], keeping.HOOK if number else keeping.LOG)
+            db.session.commit()
+            return new
+
+    assert sum(at_once(3, keep)) == 1500
+    assert count(app, OktaEvent.uuid) == 1500
