@@ -33,14 +33,11 @@ Send = Callable[[list[dict[str, Any]]], None]
 
 def check(configured: Settings) -> None:
     """Raise ``SettingsError`` for a receiver that cannot be, or to which events would travel in the clear."""
-    if url := configured.audit_webhook_url:
-        parts = urlsplit(url)
-        loopback = parts.scheme == "http" and is_loopback(parts.hostname)
-        if not parts.hostname or parts.username or not (parts.scheme == "https" or loopback):
-            raise SettingsError(
-                "The setting 'audit_webhook_url' must begin with https:// (http:// for this machine alone) "
-                "and name no user; credentials belong into 'audit_webhook_authorization'."
-            )
+    if configured.audit_webhook_url and not _can_be_a_webhook(configured.audit_webhook_url):
+        raise SettingsError(
+            "The setting 'audit_webhook_url' must begin with https:// (http:// for this machine alone), name "
+            "a host and perhaps a port, and no user; credentials belong into 'audit_webhook_authorization'."
+        )
     if configured.audit_syslog:
         try:
             syslog.receiver(configured.audit_syslog)
@@ -49,6 +46,16 @@ def check(configured: Settings) -> None:
     secret = configured.audit_webhook_authorization
     if not secret.isascii() or not (secret.isprintable() or not secret):
         raise SettingsError("The setting 'audit_webhook_authorization' must be printable ASCII.")
+
+
+def _can_be_a_webhook(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # reading the port is what checks it
+    except ValueError:
+        return False
+    loopback = parts.scheme == "http" and is_loopback(host)
+    return bool(host) and parts.username is None and (parts.scheme == "https" or loopback)
 
 
 def init_app(app: Flask) -> None:

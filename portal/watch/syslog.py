@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from portal import clock
+
 _SECONDS = 10.0
 _PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
 #: Facility 13 (log audit), severity 6 (informational).
@@ -79,8 +81,10 @@ def _send_datagrams(to: Receiver, messages: Sequence[bytes]) -> None:
 
 
 def _read_to_the_end(connection: socket.socket) -> None:
+    ends = clock.monotonic() + _SECONDS
     while connection.recv(4096):
-        pass
+        if clock.monotonic() > ends:
+            raise TimeoutError("the receiver talks on and does not end the connection")
 
 
 def _printable(text: str, most: int) -> str:

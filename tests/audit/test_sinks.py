@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address
 
@@ -203,6 +204,34 @@ def test_syslog_over_tcp_counts_octets_and_waits_until_everything_was_read():
     assert frames(listener.got) == messages
 
 
+def test_a_syslog_receiver_that_talks_on_for_ever_keeps_nobody(monkeypatch):
+    monkeypatch.setattr(syslog, "_SECONDS", 0.3)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def talk():
+            connection, _address = listening.accept()
+            with connection, suppress(OSError):
+                while not over.wait(0.02):
+                    connection.sendall(b"x")
+
+        threading.Thread(target=talk, daemon=True).start()
+        to = syslog.receiver(f"tcp://127.0.0.1:{listening.getsockname()[1]}")
+        ended = []
+        sending = threading.Thread(target=lambda: ended.append(failure_of(to)), daemon=True)
+        sending.start()
+        sending.join(5)
+        over.set()
+    assert ended == [TimeoutError]
+
+
+def failure_of(to):
+    try:
+        syslog.send(to, [b"one"])
+    except OSError as error:
+        return type(error)
+
+
 def test_syslog_over_udp_is_a_datagram_each():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taking:
         taking.bind(("127.0.0.1", 0))
@@ -280,6 +309,9 @@ def test_a_syslog_receiver_that_is_away_is_tried_again(database, clock):
 WRONG = [
     {"audit_webhook_url": "http://siem.example.com/"},
     {"audit_webhook_url": "https://user:word@siem.example.com/"},
+    {"audit_webhook_url": "https://[siem.example.com/"},
+    {"audit_webhook_url": "https://siem.example.com:99999/"},
+    {"audit_webhook_url": "https://:word@siem.example.com/"},
     {"audit_webhook_authorization": "Bearer a\nb"},
     {"audit_syslog": "siem.example.com"},
     {"audit_syslog": "http://siem.example.com"},
