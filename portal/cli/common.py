@@ -18,6 +18,7 @@ from portal import credentials, logs
 from portal.credentials import UnsealError
 from portal.extensions import db
 from portal.models import VerificationConfiguration
+from portal.outbox.messages import told_by_the_driver
 from portal.verifications import registry
 
 _LARGEST_SECRET = 16_384
@@ -58,12 +59,17 @@ def sentence_of(error: Exception) -> str:
 
 
 def database_sentence(error: SQLAlchemyError) -> str:
-    """Say what to do about a database error; the driver's text may quote values, so it is left out."""
-    kind = type(getattr(error, "orig", None) or error).__name__
+    """Say what to do about a database error, with the driver's reason where it can quote no value."""
     return (
-        f"The database cannot do that ({kind}). Is it running, and are its tables up to date? "
-        "`flask db upgrade` makes them so; `flask doctor` says more."
+        f"The database cannot do that ({database_reason(error)}). Is it running, and are its tables up to "
+        "date? `flask db upgrade` makes them so; `flask doctor` says more."
     )
+
+
+def database_reason(error: SQLAlchemyError) -> str:
+    """Return why the database is away, in the driver's words on one line; of other errors the kind alone."""
+    why, _ = told_by_the_driver(error)
+    return logs.one_line("; ".join(line.strip() for line in why.splitlines() if line.strip()))
 
 
 def json_option(function: _Function) -> _Function:
