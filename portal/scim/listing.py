@@ -202,7 +202,7 @@ def _looked_at(
 ) -> tuple[int, Sequence[Any]]:
     """Return how many match ``bound`` and the rows of the page, having looked at every candidate."""
     found: list[tuple[Any, str]] = []
-    with_costly = kind.costly is not None and kind.costly in str(bound or "").lower()
+    with_costly = kind.costly is not None and kind.costly in f"{bound or ''} {wanted.sort_by or ''}".lower()
     for rows in _batches(kind, candidates):
         for shown in kind.show(rows, with_costly):
             if bound is None or bound.match(shown):

@@ -28,8 +28,11 @@ _VERSION_CHARACTERS = 24
 UNSAID = "activeUnsaid"
 
 
-def of(users: Sequence[User]) -> list[Any]:
-    """Return the SCIM users of records, in the same order; four statements however many they are."""
+def of(users: Sequence[User], *, with_version: bool = True) -> list[Any]:
+    """Return the SCIM users of records, in the same order; four statements however many they are.
+
+    ``with_version`` gives each its entity tag, which takes as long as all the rest.
+    """
     ids = [user.id for user in users]
     told = {one.user_id: one for one in db.session.scalars(select(ScimUser).where(ScimUser.user_id.in_(ids)))}
     inactive = set(
@@ -40,7 +43,11 @@ def of(users: Sequence[User]) -> list[Any]:
         )
     )
     groups = _groups_of(ids)
-    return [_shown(user, told.get(user.id), user.id in inactive, groups.get(user.id, [])) for user in users]
+    shown = [_shown(user, told.get(user.id), user.id in inactive, groups.get(user.id, [])) for user in users]
+    if with_version:
+        for each in shown:
+            each.meta.version = _version_of(each)
+    return shown
 
 
 def one(user: User) -> Any:
@@ -102,7 +109,6 @@ def _shown(user: User, told: ScimUser | None, inactive: bool, groups: list[Any])
         last_modified=user.updated_at,
         location=f"{settings().issuer}{schemas.BASE}/Users/{user.id}",
     )
-    shown.meta.version = _version_of(shown)
     return shown
 
 

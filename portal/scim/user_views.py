@@ -14,8 +14,8 @@ from portal.scim import amounts, answers, entrance, filters, listing, paths, peo
 _Patch: Any = PatchOp[schemas.FullUser]
 
 
-def _show(users: Sequence[User], _with_costly: bool) -> list[Any]:
-    return person.of(users)
+def _show(users: Sequence[User], with_meta: bool) -> list[Any]:
+    return person.of(users, with_version=with_meta)
 
 
 LIST = listing.Kind(
@@ -30,6 +30,7 @@ LIST = listing.Kind(
         ("meta", "last_modified"): User.updated_at,
     },
     show=_show,
+    costly="meta",
 )
 
 

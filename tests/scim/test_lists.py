@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import event
 
 from portal.extensions import db
+from portal.scim import person as person_as_shown
 from tests.scim.callers import ENTERPRISE, GROUP, group, person
 from tests.support import factories
 
@@ -223,3 +224,25 @@ def test_the_last_page_of_a_directory_costs_what_the_first_does(scim, app, clock
         scim.found("/Users", {"startIndex": start, "count": "10"})
         counts.append(len(statements))
     assert counts[0] == counts[1] <= 8
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_entity_tags_are_made_only_for_those_who_are_shown(scim, people, monkeypatch):
+    """A tag takes as long as all else about a person, of whom there may be thousands to look at."""
+    made = []
+    real = person_as_shown._version_of
+    monkeypatch.setattr(
+        person_as_shown, "_version_of", lambda shown: made.append(shown.user_name) or real(shown)
+    )
+    (cem,) = scim.found("/Users", {"filter": 'name.familyName eq "öz"'})["Resources"]
+    assert made == [CEM]
+    assert cem["meta"]["version"] == scim.get(f"/Users/{cem['id']}").headers["ETag"]
+    made.clear()
+    query = {"filter": 'name.familyName eq "öz"', "attributes": "userName"}
+    assert "meta" not in scim.found("/Users", query)["Resources"][0]
+    assert made == []
+    tag = cem["meta"]["version"].replace('"', '\\"')
+    by_tag = scim.found("/Users", {"filter": f'meta.version eq "{tag}"', "attributes": "meta.version"})
+    assert [one["meta"]["version"] for one in by_tag["Resources"]] == [cem["meta"]["version"]]
+    scim.found("/Users", {"sortBy": "meta.version"})
+    assert len(made) == 1 + 3 * len(PEOPLE)
