@@ -14,7 +14,7 @@ from portal.connections import registry as connections
 from portal.credentials import UnsealError
 from portal.extensions import db, settings, vault
 from portal.journey.lifecycle import RUNNING
-from portal.models import Client, Journey, OutboxMessage, SigningKey
+from portal.models import Client, ClientSecret, Journey, OutboxMessage, SigningKey
 from portal.oidc import registration
 from portal.signing_keys import keyring
 from portal.verifications import registry
@@ -166,7 +166,7 @@ def _sealed() -> Iterator[Finding]:
         stored += [
             sealed for sealed in (connection.credential_sealed, connection.sign_in_secret_sealed) if sealed
         ]
-    stored += [secret.sealed for client in _active_clients() for secret in client.secrets if secret.sealed]
+    stored += [secret.sealed for client in _active_clients() for secret in _live(client) if secret.sealed]
     for sealed in stored:
         try:
             vault().unseal(sealed)
@@ -234,7 +234,7 @@ def _redirect_uris(client: Client) -> Iterator[Finding]:
 
 
 def _secrets(client: Client) -> Iterator[Finding]:
-    live = [one for one in client.secrets if one.expires_at is None or one.expires_at > clock.now()]
+    live = _live(client)
     if not live and client.jwks is None and client.jwks_uri is None:
         yield problem(
             f"client {client.id}",
@@ -254,6 +254,10 @@ def _secrets(client: Client) -> Iterator[Finding]:
             f"its secret is {age} days old",
             f"change it: `flask client rotate-secret {client.id}`",
         )
+
+
+def _live(client: Client) -> list[ClientSecret]:
+    return [one for one in client.secrets if one.expires_at is None or one.expires_at > clock.now()]
 
 
 def _outbox() -> Iterator[Finding]:
@@ -299,7 +303,7 @@ def _retention() -> Iterator[Finding]:
         yield warning(
             "retention",
             f"{overdue} journeys ran out and were not ended, {old} were kept longer than they should be",
-            "run `flask journeys expire` every few minutes, by cron or a timer",
+            "see that a worker runs (`flask outbox run --loop`); `flask outbox schedule` says how it went",
         )
     else:
         yield ok("retention", "nothing is overdue")

@@ -1,15 +1,18 @@
 """``flask keys``: the keys that sign ID tokens, and the one that encrypts at rest."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import click
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select, true, update
 
 from portal import clock, credentials
 from portal.audit.events import Event
 from portal.audit.log import record
 from portal.cli import common
-from portal.extensions import db, vault
+from portal.credentials import UnsealError
+from portal.extensions import db, rows_touched, table_of, vault
 from portal.models import AuditChain, ClientSecret, OktaConnection, SigningKey, VerificationConfiguration
 from portal.signing_keys import keyring
 
@@ -46,12 +49,21 @@ def list_all(as_json: bool) -> None:
     show_default=True,
     help="The algorithm to make a key for.",
 )
+@common.yes_option
 @common.json_option
-def rotate(alg: str, as_json: bool) -> None:
+def rotate(alg: str, yes: bool, as_json: bool) -> None:
     """Make a key: the first of its algorithm signs at once, a successor after clients have seen it.
 
     When the successor signs, end the publication of the former one with `flask keys retire`.
     """
+    there = keyring.published()
+    if there and not any(map(keyring.can_be_opened, there)):
+        # The servers would sign with it when its time comes, or with nothing: tomorrow, and nobody about.
+        common.confirm(
+            "PORTAL_ENCRYPTION_KEY opens none of the present keys: this shell may have another one than the "
+            "servers, which then cannot sign with what is made here. Make a key all the same?",
+            yes=yes,
+        )
     key = keyring.create(alg)
     record(Event.KEY_CREATED, kid=key.kid, alg=alg)
     common.commit()
@@ -99,22 +111,29 @@ def encryption_key() -> None:
 def reseal(as_json: bool) -> None:
     """Encrypt every stored secret anew under the first key of PORTAL_ENCRYPTION_KEY.
 
-    After that, the older keys may be taken out of the setting.
+    After that, the older keys may be taken out of the setting. What no configured key opens stays as it is;
+    the exit code is 1 if any of that is in use.
     """
-    counts = {
-        "audit": _reseal(AuditChain, "key_sealed"),
-        "api_keys": _reseal(VerificationConfiguration, "api_key_sealed"),
-        "client_secrets": _reseal(ClientSecret, "sealed"),
-        "okta": _reseal(OktaConnection, "credential_sealed")
-        + _reseal(OktaConnection, "sign_in_secret_sealed"),
-        "signing_keys": _reseal(SigningKey, "private_sealed"),
-    }
-    record(Event.SECRETS_RESEALED, count=sum(counts.values()))
+    counts: Counter[str] = Counter()
+    unopened = 0
+    for name, model, column, in_use in _sealed():
+        done, left = _reseal(model, column, in_use)
+        counts[name] += done
+        unopened += left
+    if unopened and not counts.total():
+        raise UnsealError("none can be opened")
+    record(Event.SECRETS_RESEALED, count=counts.total())
     common.commit()
     if as_json:
         common.print_json(counts)
-    else:
-        click.echo(f"Encrypted {sum(counts.values())} stored secrets under the newest key.")
+    elif not unopened:
+        click.echo(f"Encrypted {counts.total()} stored secrets under the newest key.")
+    if unopened:
+        common.fail(
+            f"Encrypted {counts.total()} stored secrets under the newest key; {unopened} in use cannot be "
+            "opened and stay as they are. Put the key they were sealed with behind the newest in "
+            "PORTAL_ENCRYPTION_KEY and run this again, or replace them."
+        )
 
 
 def described(key: SigningKey) -> dict[str, Any]:
@@ -150,8 +169,34 @@ def _signing_kid(alg: str) -> str | None:
     return max(signing, key=lambda key: key.active_from).kid if signing else None
 
 
-def _reseal(model: Any, column: str) -> int:
-    rows = db.session.scalars(select(model).where(getattr(model, column).is_not(None))).all()
-    for row in rows:
-        setattr(row, column, vault().reseal(getattr(row, column)))
-    return len(rows)
+def _sealed() -> Iterator[tuple[str, Any, str, ColumnElement[bool]]]:
+    """Yield what is sealed: its name, table and column, and the condition under which it is in use."""
+    configurations = VerificationConfiguration
+    yield "audit", AuditChain, "key_sealed", true()
+    yield "api_keys", configurations, "api_key_sealed", configurations.removed_at.is_(None)
+    yield "client_secrets", ClientSecret, "sealed", _lasts(ClientSecret.expires_at)
+    yield "okta", OktaConnection, "credential_sealed", true()
+    yield "okta", OktaConnection, "sign_in_secret_sealed", true()
+    yield "signing_keys", SigningKey, "private_sealed", _lasts(SigningKey.published_until)
+
+
+def _lasts(end: Any) -> ColumnElement[bool]:
+    return or_(end.is_(None), end > clock.now())
+
+
+def _reseal(model: Any, column: str, in_use: ColumnElement[bool]) -> tuple[int, int]:
+    """Seal a column anew; return how many were, and how many that are in use no configured key opens."""
+    table = table_of(model)
+    (key,), secret = table.primary_key.columns, table.c[column]
+    rows = db.session.execute(select(key, secret, in_use.label("in_use")).where(secret.is_not(None)))
+    done = left = 0
+    for row_key, sealed, is_in_use in rows.all():
+        try:
+            anew = vault().reseal(sealed)
+        except UnsealError:
+            left += bool(is_in_use)
+            continue
+        # Not over one that somebody has replaced meanwhile: that is sealed by the newest key already.
+        unchanged = update(table).where(key == row_key, secret == sealed).values({column: anew})
+        done += rows_touched(db.session.execute(unchanged))
+    return done, left

@@ -7,8 +7,10 @@ from flask.testing import FlaskCliRunner
 
 from portal.credentials import Vault
 from portal.extensions import db, vault
-from portal.models import SigningKey
-from tests.cli.commands import add_client, add_verification, document, done, refused
+from portal.models import SigningKey, VerificationConfiguration
+from tests.cli.commands import UUID, add_client, add_verification, document, done, refused, run
+from tests.support import portal_app
+from tests.support.databases import Database
 from tests.support.moving_clock import MovingClock
 
 
@@ -77,3 +79,72 @@ def test_after_resealing_the_older_encryption_key_is_not_needed(app: Flask, runn
     app.extensions["portal.vault"] = Vault(older)
     assert "PORTAL_ENCRYPTION_KEY" in refused(runner, "audit", "verify")
     assert "PORTAL_ENCRYPTION_KEY" in refused(runner, "keys", "reseal")
+
+
+def with_key(app: Flask, *keys: str) -> None:
+    """Go on as a process that was started with ``keys``."""
+    app.extensions["portal.vault"] = Vault(keys)
+
+
+def test_a_shell_with_another_encryption_key_makes_no_signing_key_unasked(
+    app: Flask, runner: FlaskCliRunner, clock: MovingClock
+) -> None:
+    first = document(runner, "keys", "rotate")["kid"]
+    with_key(app, Fernet.generate_key().decode())
+    assert "Nothing was changed" in run(runner, "keys", "rotate", given="n\n").stderr
+    assert run(runner, "keys", "rotate").exit_code == 1  # nobody is there to be asked
+    assert list(states(runner)) == [first]
+    # The key is lost for good: it has to be possible to go on.
+    assert document(runner, "keys", "rotate", "--yes")["state"] == "waiting"
+    clock.advance(11)
+    document(runner, "keys", "rotate")
+
+
+def test_what_cannot_be_opened_does_not_keep_the_rest_from_being_resealed(
+    app: Flask, runner: FlaskCliRunner, clock: MovingClock
+) -> None:
+    older, newer, lost = (Fernet.generate_key().decode() for _ in range(3))
+    with_key(app, lost)
+    retired = document(runner, "keys", "rotate")["kid"]
+    add_verification(runner)
+    with_key(app, older)
+    document(runner, "keys", "rotate", "--yes")
+    clock.advance(11)
+    done(runner, "keys", "retire", retired)
+    clock.advance(86_400)
+    with_key(app, newer, older)
+    result = run(runner, "keys", "reseal")
+    assert result.exit_code == 1
+    assert "Encrypted 1 stored secrets" in result.stderr
+    assert "1 in use cannot be opened" in result.stderr  # VerifEye's; the key that is retired is not in use
+    done(runner, "verification", "key", UUID, "--api-key-file", "-", "--unchecked", given="another-key")
+    assert document(runner, "keys", "reseal")["signing_keys"] == 1
+    with_key(app, newer)
+    with app.app_context():
+        vault().unseal(db.session.get_one(VerificationConfiguration, UUID).api_key_sealed)
+
+
+def test_a_secret_that_is_replaced_while_others_are_resealed_stays_the_new_one(
+    app: Flask, runner: FlaskCliRunner, database: Database
+) -> None:
+    add_verification(runner)
+    elsewhere = portal_app.make_app(database)
+
+    class Interrupted(Vault):
+        """Between reading a secret and writing it sealed anew, somebody replaces it."""
+
+        def reseal(self, sealed: str) -> str:
+            done(
+                elsewhere.test_cli_runner(),
+                "verification", "key", UUID, "--api-key-file", "-", "--unchecked",
+                given="the-new-key",
+            )  # fmt: skip
+            return super().reseal(sealed)
+
+    keys = app.extensions["portal.settings"].encryption_key
+    app.extensions["portal.vault"] = Interrupted(keys)
+    document(runner, "keys", "reseal")
+    portal_app.close(elsewhere)
+    with app.app_context():
+        sealed = db.session.get_one(VerificationConfiguration, UUID).api_key_sealed
+    assert Vault(keys).unseal(sealed) == "the-new-key"
