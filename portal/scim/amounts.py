@@ -27,6 +27,10 @@ MOST_CONDITIONS = 1_000
 MOST_CONDITIONS_ON_A_GROUP = 2_000
 #: Conditions of a PATCH on a group times members that they look through: two or three seconds' work.
 MOST_LOOKS_AT_MEMBERS = 100_000
+#: Members that a PATCH on a group names, each times how many operations have removed some up to then: enough
+#: for one by one, and for all at once. In one transaction PostgreSQL goes past every row that was removed
+#: before: 100 members replaced a thousand times took it two minutes.
+MOST_MEMBERS_ANEW = 2_500_000
 #: What an answer may be asked to hold, or not: the schemas have about a hundred names.
 MOST_NAMES = 250
 # No space need be before the words, nor behind them: a bracket or the end of a text will do.
@@ -95,6 +99,14 @@ def require_quick_on_a_group(looks: int) -> None:
     if looks > MOST_LOOKS_AT_MEMBERS:
         raise TooManyException(
             detail="The group has too many members for such a filter. Name them by their values."
+        )
+
+
+def require_few_anew(members: int) -> None:
+    """Raise ``TooManyException`` if a PATCH on a group writes members so many times (the count is above)."""
+    if members > MOST_MEMBERS_ANEW:
+        raise TooManyException(
+            detail="The operations write the group's members too often. Send fewer of them, or a PUT."
         )
 
 

@@ -38,11 +38,19 @@ _NOT_CHANGED = "A membership is added or removed, not changed. Remove the one an
 
 @dataclass
 class Done:
-    """What a PATCH did to the members, and how often its filters have looked at one."""
+    """What a PATCH did to the members, and how often it looked at one or wrote it."""
 
     added: int = 0
     removed: int = 0
     looks: int = 0
+    removals: int = 0
+    anew: int = 0
+
+    def writes(self, named: list[str], *, removes: bool) -> None:
+        """Count an operation on members; raises ``TooManyException``."""
+        self.removals += removes
+        self.anew += len(named) * max(1, self.removals)
+        amounts.require_few_anew(self.anew)
 
 
 def apply(group: ScimGroup, patch: Any) -> None:
@@ -74,6 +82,7 @@ def _change_members(group: ScimGroup, operation: Any, done: Done) -> dict[str, A
     elif getattr(node, "sub_attr", None):
         raise MutabilityException(detail=_NOT_CHANGED)
     elif operation.op == _Op.remove and operation.value is None:
+        done.writes([], removes=True)
         done.removed += members.remove_all(group.id)
     else:
         _write(group, operation.op, operation.value, done)
@@ -105,6 +114,7 @@ def _is_about_members(path: Any) -> bool:
 
 def _write(group: ScimGroup, op: Any, value: Any, done: Done) -> None:
     named = _named_in(value)
+    done.writes(named, removes=op != _Op.add)
     if op == _Op.remove:
         done.removed += members.remove(group.id, named)
     elif op == _Op.add:
@@ -137,6 +147,7 @@ def _selected(group: ScimGroup, operation: Any, node: ValuePath, done: Done) -> 
         named = _Values().visit(node.val_filter)
         if named is None:
             named = _matching(group, operation.path, done)
+        done.writes(named, removes=True)
         done.removed += members.remove(group.id, named)
         return
     if not _matching(group, operation.path, done):

@@ -175,6 +175,31 @@ def test_as_many_members_are_removed_one_by_one_as_operations_are_taken(scim):
 
 
 @only_sqlite
+@pytest.mark.parametrize(
+    "clears",
+    [[], [{"op": "remove", "path": "members"}], [{"op": "replace", "value": {"members": []}}]],
+    ids=["replaced", "removed and added", "replaced by none"],
+)
+def test_members_are_not_written_over_and_over(scim, clears):
+    made = scim.post("/Groups", group("Everybody")).json
+    some = [{"value": f"somebody-{number}"} for number in range(100)]
+    again = [{"op": "add" if clears else "replace", "path": "members", "value": some}, *clears]
+    assert "too often" in refused(scim.patch(f"/Groups/{made['id']}", *again * 300), "tooMany")
+    assert "members" not in scim.get(f"/Groups/{made['id']}").json
+    assert scim.patch(f"/Groups/{made['id']}", *again * 20, again[0]).status_code == 204
+    assert len(scim.get(f"/Groups/{made['id']}").json["members"]) == 100
+
+
+@only_sqlite
+def test_members_may_be_added_in_as_many_operations_as_somebody_likes(scim):
+    made = scim.post("/Groups", group("Everybody")).json
+    adds = [
+        {"op": "add", "path": "members", "value": [{"value": f"{first}-{number}"} for number in range(100)]}
+        for first in range(300)
+    ]
+    assert scim.patch(f"/Groups/{made['id']}", *adds).status_code == 204
+
+
 @pytest.mark.parametrize("named", ["attributes", "excludedAttributes"])
 def test_no_more_attributes_are_named_than_there_are(scim, named):
     made = scim.made()
