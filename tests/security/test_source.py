@@ -37,7 +37,7 @@ def test_no_pattern_log_format_or_template_is_made_of_input() -> None:
 
 #: The way to HTTP, to the mail server and to a receiver of syslog; ``sinks`` asks for the machine's name.
 DOORS = {
-    *("portal.http.guarded", "portal.http.outbound", "portal.http.pools"),
+    *("portal.http.deadline", "portal.http.guarded", "portal.http.outbound", "portal.http.pools"),
     *("portal.mail.delivery", "portal.watch.syslog"),
 }
 #: What an operator types may start a program: ``pg_dump`` makes the copy that ``pg_restore`` reads.
