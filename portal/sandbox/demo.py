@@ -16,7 +16,15 @@ import click
 
 from portal import clock
 from portal.sandbox import demo_okta
-from portal.sandbox.demo_places import FOLDER, PORTS, DemoProblem, Places, environment, require_free_ports
+from portal.sandbox.demo_places import (
+    FOLDER,
+    PORTS,
+    DemoProblem,
+    Places,
+    environment,
+    require_free_ports,
+    take_folder,
+)
 from portal.sandbox.demo_processes import Family
 from portal.sandbox.demo_setup import prepare
 
@@ -39,6 +47,7 @@ def main() -> int:
     try:
         places = Places.from_environment(os.environ)
         require_free_ports(places)
+        take_folder(places)
         prepare(places, lambda: _start_okta(family, places))
         _start(family, places)
         demo_okta.verify(places)

@@ -1,5 +1,6 @@
 """Where the demo's applications listen and where its files are."""
 
+import fcntl
 import os
 import socket
 from collections.abc import Mapping
@@ -104,6 +105,11 @@ class Places:
         return self.folder / "complete.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by the demo that runs from this folder, and there as long as the folder is a demo's."""
+        return self.folder / "lock"
+
+    @property
     def logs(self) -> Path:
         """The folder of the logs."""
         return self.folder / "logs"
@@ -144,6 +150,35 @@ def environment(places: Places) -> dict[str, str]:
         # A log is read while it is written.
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def take_folder(places: Places) -> None:
+    """Make the demo's folder this process's own, until it ends; raises :class:`DemoProblem`.
+
+    Setting up begins by removing what an earlier set-up has left, which may be neither another demo's that is
+    running nor anybody's own files.
+    """
+    folder = places.folder
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_ours = folder == HOUSE / ".demo" or places.lock.exists() or places.mark.exists()
+        if not is_ours and any(folder.iterdir()):
+            raise DemoProblem(
+                f"{places.shown(folder)} holds files that are not a demo’s, and setting up could remove "
+                f"some of them. Name an empty folder in {FOLDER}."
+            )
+        lock = os.open(places.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DemoProblem(
+            f"Another demo runs from {places.shown(folder)}. Stop that, or choose another folder beside the "
+            f"other ports: {FOLDER}={places.shown(folder)}-2 make run"
+        ) from error
+    except OSError as error:
+        raise DemoProblem(
+            f"The folder {places.shown(folder)} cannot be used ({(error.strerror or 'refused').lower()}). "
+            f"Name another one in {FOLDER}."
+        ) from error
 
 
 def require_free_ports(places: Places) -> None:

@@ -86,12 +86,11 @@ _PEOPLE = (
 
 
 def prepare(places: Places, start_okta: Callable[[], Callable[[], None]]) -> None:
-    """Make the portal ready to be started; raises :class:`DemoProblem`.
+    """Make the portal ready to be started, in a folder that was taken; raises :class:`DemoProblem`.
 
     ``start_okta`` starts the local Okta and returns what waits until it answers. It is called in this thread:
     the kernel ends a child with the thread that has started it.
     """
-    places.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     places.mails.mkdir(mode=0o700, exist_ok=True)
     wanted = {"version": _VERSION, "addresses": [places.portal, places.sandbox, places.client, places.okta]}
     found = _read(places.mark)

@@ -102,6 +102,38 @@ def test_the_same_port_twice_gets_a_sentence(tmp_path: Path, ports: list[int]) -
         assert "four different ports" in refused.said
 
 
+def test_a_second_demo_leaves_the_folder_of_the_first_alone(folder: Path, ports: list[int]) -> None:
+    """The first one's refused port says how to choose another, and that alone must not begin it anew."""
+    with demo(folder, ports) as first:
+        first.wait_until_it_runs()
+        database = (folder / "portal.sqlite3").stat().st_ino
+        (folder.parent / "second").mkdir()
+        with demo(folder, free_ports(), folder.parent / "second" / "output.txt") as second:
+            assert second.process.wait(60) == 1
+            assert "Another demo runs from" in second.said
+            assert "PORTAL_DEMO_FOLDER=" in second.said
+        assert (folder / "portal.sqlite3").stat().st_ino == database
+        assert sign_in(first) == "Signed in as Amara Okafor"
+
+
+def test_a_folder_with_files_of_somebody_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "work" / "secrets").mkdir(parents=True)
+    (tmp_path / "work" / "secrets" / "theirs").write_text("kept")
+    with demo(tmp_path / "work", free_ports()) as refused:
+        assert refused.process.wait(60) == 1
+        assert "not a demo’s" in refused.said
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["secrets"]
+    assert (tmp_path / "work" / "secrets" / "theirs").read_text() == "kept"
+
+
+def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with demo(tmp_path / "file" / "demo", free_ports(), tmp_path / "output.txt") as refused:
+        assert refused.process.wait(60) == 1
+        assert "cannot be used (not a directory)" in refused.said
+        assert "Traceback" not in refused.said
+
+
 def sign_in(running: Demo) -> str:
     """Walk from the relying party's page to its page; return the heading at the end."""
     portal, sandbox, client, _ = running.origins

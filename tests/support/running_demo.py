@@ -19,16 +19,16 @@ RUNNING = "demo is running"
 class Demo:
     """A demo that was started, with what it has written so far."""
 
-    def __init__(self, folder: Path, ports: list[int]) -> None:
+    def __init__(self, folder: Path, ports: list[int], output: Path | None = None) -> None:
         self.origins = [f"http://localhost:{port}" for port in ports]
-        self._output = folder.parent / "output.txt"
+        self._output = output or folder.parent / "output.txt"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
         environment |= {name: str(port) for name, port in zip(PORTS, ports, strict=True)}
         environment["PORTAL_DEMO_FOLDER"] = str(folder)
-        with self._output.open("wb") as output:
+        with self._output.open("wb") as written:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "portal.sandbox.demo"],
-                cwd=TOP, env=environment, stdout=output, stderr=subprocess.STDOUT,
+                cwd=TOP, env=environment, stdout=written, stderr=subprocess.STDOUT,
             )  # fmt: skip
 
     @property
@@ -56,8 +56,8 @@ class Demo:
 
 
 @contextmanager
-def demo(folder: Path, ports: list[int]) -> Iterator[Demo]:
-    started = Demo(folder, ports)
+def demo(folder: Path, ports: list[int], output: Path | None = None) -> Iterator[Demo]:
+    started = Demo(folder, ports, output)
     try:
         yield started
     finally:
