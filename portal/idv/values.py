@@ -6,7 +6,9 @@ raises, whatever the text, and nothing that cannot be read equals anything.
 
 import re
 import unicodedata
+from collections import Counter
 from datetime import date
+from itertools import zip_longest
 
 import phonenumbers
 from anyascii import anyascii
@@ -20,6 +22,8 @@ from portal.idv.words import Evidence
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAND = re.compile("^[A-Za-z]{2}-")
 _CHINESE = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
+#: Simplified forms that were characters before, and so are in Taiwan's set as well; those of places.
+_SIMPLE_IN_BOTH = frozenset(["台臺", "沈瀋", "岭嶺", "宁寧", "庄莊", "云雲", "丰豐", "涌湧", "郁鬱"])
 _LONGEST_EMAIL = 320
 #: Letters that Python's (older) rules for domains turn into others, and today's (RFC 5891) do not.
 _OTHER_DOMAIN = re.compile("[ßς\u200c\u200d]")
@@ -130,8 +134,32 @@ def same_country(left: str, right: str) -> bool:
 
 def _other_characters(left: str, right: str) -> bool:
     """Say whether both texts have Chinese characters, and not the same: 陕西 and 山西 are both Shanxi."""
-    first, second = (sorted(_CHINESE.findall(same_forms(normalise(text)))) for text in (left, right))
-    return bool(first and second) and first != second
+    first, second = (Counter(_CHINESE.findall(same_forms(normalise(text)))) for text in (left, right))
+    if not first or not second:
+        return False
+    # In the order of their sounds, so that two forms of one character (臺, 台) meet.
+    pairs = zip_longest(
+        *(sorted(some.elements(), key=anyascii) for some in (first - second, second - first)), fillvalue=""
+    )
+    return not all(_two_forms(one, other) for one, other in pairs)
+
+
+def _two_forms(one: str, other: str) -> bool:
+    """Say whether two characters that sound alike are one, traditional and simplified.
+
+    The character set of the mainland (GB 2312) has no traditional form, that of Taiwan (Big5) hardly any
+    simplified one: what both have are two characters.
+    """
+    if anyascii(one) != anyascii(other):
+        return False
+    sets = [(_is_in("gb2312", each), _is_in("big5", each)) for each in (one, other)]
+    return sorted(sets) == [(False, True), (True, False)] or not _SIMPLE_IN_BOTH.isdisjoint(
+        (one + other, other + one)
+    )
+
+
+def _is_in(character_set: str, character: str) -> bool:
+    return character.encode(character_set, "ignore") != b""
 
 
 def _date(text: str) -> date | None:
