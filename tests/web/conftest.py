@@ -33,7 +33,7 @@ def make_app() -> Flask:
 
     @app.get("/errors/<int:status>")
     def fail(status: int) -> str:
-        errors.note_reference("7KXM-2PQR")
+        errors.note_reference("7KXM-2PQR-9BCD")
         if status not in STATUSES:
             raise LookupError(status)
         abort(status)

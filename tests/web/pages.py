@@ -13,7 +13,7 @@ BRAND: dict[str, Any] = {
     "help_url": "mailto:help@acme.example",
     "privacy_url": "/privacy",
     "terms_url": "/terms",
-    "reference": "7KXM-2PQR",
+    "reference": "7KXM-2PQR-9BCD",
 }
 
 START: dict[str, Any] = {

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.web_server import listening, serving
 from tests.web.conftest import make_app
+from tests.web.pages import PAGES
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +149,18 @@ def test_times_are_told_in_the_readers_zone(chromium: Browser, origin: str) -> N
     page.goto("/moment")
     expect(page.locator("time")).to_have_text("21 November 2026 at 21:00")
     context.close()
+
+
+def test_a_page_fits_a_telephone_also_with_letters_of_twice_the_size(chromium: Browser, origin: str) -> None:
+    """WCAG 2.2, success criterion 1.4.4."""
+    context = chromium.new_context(base_url=origin, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    too_wide = {}
+    for name in PAGES.keys() - {"returning"}:  # that one is on its way elsewhere
+        page.goto(f"/pages/{name}")
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            too_wide[name] = width
+    context.close()
+    assert too_wide == {}
