@@ -22,12 +22,19 @@ _tracer: Tracer | None = None
 
 
 def check() -> None:
-    """Raise ``SettingsError`` for an exporter that is not there."""
+    """Raise ``SettingsError`` for an exporter that is not there, and for values that the SDK does not take.
+
+    It reads them when a provider is made: in the middle of the first request, if nobody tries before.
+    """
     if _exporter_name() not in ("otlp", "console", "none"):
         raise SettingsError("OTEL_TRACES_EXPORTER must be otlp, console or none.")
     for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"):
         if os.environ.get(name, "http/protobuf") != "http/protobuf":
             raise SettingsError(f"{name} must be http/protobuf: spans are sent over HTTP.")
+    try:
+        _made().shutdown()
+    except ValueError as error:
+        raise SettingsError(f"A variable OTEL_* of tracing holds a value that cannot be: {error}.") from error
 
 
 def tracer() -> Tracer:
@@ -53,14 +60,21 @@ def _start() -> Tracer:
     global _provider, _tracer
     with _lock:
         if _tracer is None:
-            # Sampling, limits and attributes of the resource are read from OTEL_* by the SDK. At the end of
-            # the process it sends what is left.
-            _provider = TracerProvider(resource=_resource())
-            exporter = _exporter()
-            if exporter is not None:
-                _provider.add_span_processor(BatchSpanProcessor(exporter))
+            _provider = _made()
             _tracer = _provider.get_tracer("portal")
         return _tracer
+
+
+def _made() -> TracerProvider:
+    """Return a provider: sampling, limits and attributes of the resource are read from OTEL_* by the SDK.
+
+    At the end of the process it sends what is left.
+    """
+    made = TracerProvider(resource=_resource())
+    exporter = _exporter()
+    if exporter is not None:
+        made.add_span_processor(BatchSpanProcessor(exporter))
+    return made
 
 
 def _resource() -> Resource:

@@ -162,6 +162,24 @@ def test_what_is_not_there_is_refused_at_start(database, monkeypatch, name, valu
 
 
 @only_sqlite
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "-4", "OTEL_SPAN_EVENT_COUNT_LIMIT"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100000", "max_export_batch_size"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "max_queue_size"),
+    ],
+)
+def test_a_value_that_the_sdk_does_not_take_is_refused_at_start_and_not_in_each_request(
+    database, monkeypatch, name, value, words
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=words):
+        make_app(database, tracing=True)
+
+
+@only_sqlite
 def test_missing_packages_are_named_at_start(database, monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     for name in [name for name in sys.modules if name.startswith("portal.tracing.")]:
