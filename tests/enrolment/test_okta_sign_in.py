@@ -146,6 +146,8 @@ def test_a_sign_in_that_was_given_up_can_be_begun_again(with_okta, okta, error, 
     person = signed_in(with_okta)
     assert person.page.status == 403
     assert refused(with_okta) == [reason]
+    # Okta says access_denied, too, of somebody to whom the app is not assigned: trying again never helps them.
+    assert "ask for help and give the reference below" in person.page.text
     okta.error = None
     person.press("Sign in again")
     assert person.page.heading == "Set up your face check"
