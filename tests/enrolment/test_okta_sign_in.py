@@ -146,7 +146,7 @@ def test_a_sign_in_that_was_given_up_can_be_begun_again(with_okta, okta, error, 
     person = signed_in(with_okta)
     assert person.page.status == 403
     assert refused(with_okta) == [reason]
-    # Okta says access_denied, too, of somebody to whom the app is not assigned: trying again never helps them.
+    # Okta says access_denied also of somebody to whom the app is not assigned: trying again never helps.
     assert "ask for help and give the reference below" in person.page.text
     okta.error = None
     person.press("Sign in again")
