@@ -20,6 +20,7 @@ SCOPES = {
     "okta.schemas.manage": "create the registration attribute (needed once)",
     "okta.schemas.read": "check the registration attribute",
 }
+_PORTS = {"http": 80, "https": 443}
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -51,7 +52,8 @@ def organisation_url(text: str, configured: Settings, *, what: str = "Okta's add
     if re.search(r"-admin\.okta[a-z-]*\.com$", host):
         raise ValueError(f"That is the admin console's address; {what} is the one without -admin.")
     authority = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{authority}" + (f":{port}" if port else "")
+    # A port that goes without saying is left out: Okta compares its own name with what a token is meant for.
+    return f"{parts.scheme}://{authority}" + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
 
 
 def issuer_url(text: str, configured: Settings) -> str:
