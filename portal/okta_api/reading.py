@@ -14,6 +14,7 @@ _Item = TypeVar("_Item")
 #: More than Okta's own limit on one page; what is longer was not written by Okta.
 _LONGEST_CURSOR = 2048
 _LINK = re.compile(r"<([^<>]{0,8192})>([^<]{0,256})")
+_RELATIONS = re.compile(r"""(?i)\brel\s*=\s*"?([^";,]*)""")
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
@@ -99,17 +100,27 @@ def next_cursor(answer: Answer) -> str | None:
     credential anywhere else. The headers of one name come joined by commas. Raises :class:`OktaUnavailable`
     for a next page that cannot be asked for: the list does not end there.
     """
-    for target, parameters in _LINK.findall(answer.headers.get("link", "")):
-        if 'rel="next"' not in parameters.replace(" ", ""):
+    header = answer.headers.get("link", "")
+    links = _LINK.findall(header)
+    if header.count("<") != len(links):
+        raise OktaUnavailable("Okta's list may go on, but its links cannot be read.")
+    for target, parameters in links:
+        if not _is_next(parameters):
             continue
         try:
             values = parse_qs(urlsplit(target).query).get("after", [])
         except ValueError:
             values = []
-        if len(values) == 1 and len(values[0]) <= _LONGEST_CURSOR:
+        if len(values) == 1 and len(values[0]) <= _LONGEST_CURSOR and values[0].isprintable():
             return str(values[0])
         raise OktaUnavailable("Okta's list goes on, but does not say where.")
     return None
+
+
+def _is_next(parameters: str) -> bool:
+    """Say whether a link leads to the next page: a page overlooked is taken for people who have left."""
+    relations = _RELATIONS.search(parameters)
+    return relations is not None and "next" in relations[1].lower().split()
 
 
 def _json(answer: Answer) -> object:

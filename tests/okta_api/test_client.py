@@ -75,6 +75,37 @@ def test_members_come_page_by_page_from_our_own_address_whatever_the_links_say(o
     assert [query.get("after") for query in okta.queries] == [None, "c10", "c20"]
 
 
+@pytest.mark.parametrize(
+    "parameters", ['rel="next"', "rel=next", 'REL = "NEXT"', 'rel="self next"', 'title="more"; rel="next"']
+)
+def test_a_next_page_is_one_however_its_link_is_written(okta, parameters):
+    okta.groups["00g1"] = {"id": "00g1", "profile": {"name": "Staff"}}
+    link = f'<https://a.example/x?limit=1>; rel="self", <https://evil.example/y?after=c1>; {parameters}'
+    okta.instead = [(200, [], {"Link": link})]
+    assert client(okta).group_members("00g1").after == "c1"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f'<https://a.example/x?after={"c" * 9000}>; rel="next"',
+        '<https://a.example/x?after=c%00>; rel="next"',
+        '<https://a.example/x?after=c1; rel="next"',
+        '<https://a.example/x?after=c1>; title="<more>"; rel="next"',
+    ],
+)
+def test_a_link_that_cannot_be_read_is_not_taken_for_the_end_of_a_list(okta, link):
+    okta.instead = [(200, [], {"Link": link})]
+    with pytest.raises(OktaUnavailable, match="list"):
+        client(okta).group_members("00g1")
+
+
+@pytest.mark.parametrize("link", ["", '<https://a.example/next?after=next>; rel="self"; title="next"'])
+def test_a_list_without_a_next_page_has_ended(okta, link):
+    okta.instead = [(200, [], {"Link": link} if link else {})]
+    assert client(okta).group_members("00g1").after is None
+
+
 def test_a_group_is_found_by_its_exact_name_or_its_id(okta):
     for number, name in enumerate(("Staff", "Staff", 'Quoted "group"'), 1):
         okta.groups[f"00g{number}"] = {"id": f"00g{number}", "profile": {"name": name}}
