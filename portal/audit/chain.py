@@ -194,7 +194,11 @@ def accept() -> None:
 
 
 def _accepted_place() -> int:
-    """Return the place of the newest sealed acceptance: what is missing before it, somebody has looked at."""
+    """Return the place of the newest sealed acceptance, 0 without one.
+
+    What is missing before it does not stop the removal of what is old, also where it went missing since:
+    ``verify`` names each until then.
+    """
     return (
         db.session.scalar(
             select(func.max(AuditLink.sequence))
