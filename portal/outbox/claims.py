@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func, literal, literal_column, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, func, literal, select, update
 
 from portal import clock
 from portal.extensions import db, rows_touched
@@ -31,13 +31,20 @@ class Claim(NamedTuple):
 
 def due_topics() -> list[str]:
     """Return every topic of which a message is due; costs the same however many messages there are."""
-    first = select(func.min(_M.topic).label("topic")).where(WAITING).cte("topics", recursive=True)
-    following = select(func.min(_M.topic)).where(WAITING, _M.topic > first.c.topic).scalar_subquery()
+    first = select(_least(_M.topic).label("topic")).cte("topics", recursive=True)
+    following = _least(_M.topic, _M.topic > first.c.topic)
     topics = first.union_all(select(following).where(first.c.topic.is_not(None)))
-    due = exists(literal_column("1")).where(
-        WAITING, _M.topic == topics.c.topic, _M.available_at <= clock.now()
-    )
+    due = _least(_M.available_at, _M.topic == topics.c.topic) <= clock.now()
     return list(db.session.scalars(select(topics.c.topic).where(topics.c.topic.is_not(None), due)))
+
+
+def _least(column: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """Return the least value of ``column`` among what waits.
+
+    In an order, and neither as a minimum nor by asking whether there is one: for those PostgreSQL may read
+    everything that waits, where many messages have come since it last counted them.
+    """
+    return select(column).where(WAITING, *conditions).order_by(column).limit(1).scalar_subquery()
 
 
 def take(topic: str, *, group: Collection[str], at_once: int, lease: float) -> Claim | None:

@@ -1,8 +1,10 @@
 """Side effects that survive a crash: leased, tried again with growing pauses, and in the end set aside."""
 
+import re
+
 import pytest
+from sqlalchemy import event, select, text
 from sqlalchemy import exc as database
-from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal import clock as portal_clock
@@ -379,3 +381,28 @@ def test_a_worker_looks_at_the_timetable_although_the_clock_was_set_back(app, ou
     schedule.every(app, "tests.job", 60, job)
     worker.run_until(lambda: len(runs) == 2 or len(clock.waits) > 1000, worker.Rests())
     assert len(runs) == 2
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_is_due_is_found_without_reading_a_burst_that_the_planner_has_not_counted(outbox):
+    db.session.execute(text("ANALYZE outbox_messages"))
+    db.session.execute(
+        text(
+            "INSERT INTO outbox_messages (id, topic, payload, state, attempts, available_at, created_at)"
+            " SELECT lpad(n::text, 32, '0'), 'tests.t' || n % 5, '{}', 'waiting', 0, now() - interval '1 d',"
+            " now() FROM generate_series(1, 20000) n"
+        )
+    )
+    db.session.commit()
+    plans = []
+
+    @event.listens_for(db.engine, "before_cursor_execute")
+    def explain(connection, _cursor, statement, values, _context, _many):
+        if statement.startswith("WITH RECURSIVE"):
+            cursor = connection.connection.cursor()
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+            plans.append(cursor.fetchone()[0])
+
+    assert len(claims.due_topics()) == 5
+    rows = [int(count) for count in re.findall(r"'Actual Rows': (\d+)", str(plans))]
+    assert max(rows) < 100
