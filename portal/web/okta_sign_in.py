@@ -18,6 +18,7 @@ from authlib.oauth2.client import OAuth2Client
 from authlib.oidc.core import CodeIDToken
 from flask import current_app, request, session
 from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 
 from portal import clock, credentials, records
 from portal.connections import registry
@@ -217,6 +218,19 @@ class _App(OAuth2Mixin, OpenIDMixin, BaseApp):
         metadata["id_token_signing_alg_values_supported"] = algorithms
         self.server_metadata, self._until = metadata, clock.after(_METADATA_SECONDS)
         return metadata
+
+    def fetch_jwk_set(self, force: bool = False) -> Any:
+        """Return the issuer's keys; raises ``OutboundUnavailable`` for none, which are not remembered."""
+        found = super().fetch_jwk_set(force)
+        try:
+            has_keys = bool(KeySet.import_key_set(found).keys)
+        except _UNREADABLE:
+            has_keys = False
+        if not has_keys:
+            # Kept, they would send everybody away until the discovery document is read again.
+            self.server_metadata.pop("jwks", None)
+            raise OutboundUnavailable("no keys at the issuer")
+        return found
 
     def verified(self, token: Mapping[str, Any], nonce: str) -> dict[str, Any]:
         """Return the claims of the ID token in a token answer; raises ``JoseError`` or ``ValueError``."""

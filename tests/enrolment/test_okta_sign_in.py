@@ -118,6 +118,31 @@ def test_an_id_token_signed_by_another_key_is_not_believed(with_okta, okta):
 
 
 @only_sqlite
+@pytest.mark.parametrize("nothing", [{}, {"keys": []}, {"keys": None}, [], {"keys": [{"kty": "RSA"}]}])
+def test_an_okta_that_once_published_no_keys_is_asked_again(with_okta, okta, nothing):
+    published, okta.keys = okta.keys, nothing
+    person = signed_in(with_okta)
+    assert (person.page.status, person.page.heading) == (503, "We can’t reach Okta right now")
+    okta.keys = published
+    assert signed_in(with_okta).page.heading == "Set up your face check"
+
+
+@only_sqlite
+def test_a_new_key_of_oktas_is_fetched_when_it_is_met(with_okta, okta):
+    published = okta.keys
+    okta.keys = {"keys": [{**published["keys"][0], "kid": "okta-key-0"}]}
+    assert signed_in(with_okta).page.status == 403
+    okta.keys = published
+    assert signed_in(with_okta).page.heading == "Set up your face check"
+
+
+@only_sqlite
+def test_keys_of_a_kind_that_nobody_knows_here_stand_in_nobodys_way(with_okta, okta):
+    okta.keys = {"keys": [{"kty": "LATTICE", "kid": "new", "use": "sig"}, *okta.keys["keys"]]}
+    assert signed_in(with_okta).page.heading == "Set up your face check"
+
+
+@only_sqlite
 @pytest.mark.parametrize(
     "discovery",
     [

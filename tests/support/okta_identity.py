@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, redirect, request
+from flask import Flask, jsonify, redirect, request
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
@@ -43,6 +43,8 @@ class OktaIdentity:
         self.lie: Callable[[Claims], Claims] = lambda claims: claims
         self.signs_with_another_key = False
         self.discovery: Claims = {}
+        #: What it publishes as its keys.
+        self.keys: Any = KeySet([_KEY]).as_dict(private=False)
         self._codes: dict[str, Claims] = {}
         self.app = self._application()
 
@@ -51,7 +53,7 @@ class OktaIdentity:
         app.add_url_rule("/.well-known/openid-configuration", "discovery", self._discovery)
         app.add_url_rule("/oauth2/v1/authorize", "authorize", self._authorize)
         app.add_url_rule("/oauth2/v1/token", "token", self._token, methods=["POST"])
-        app.add_url_rule("/oauth2/v1/keys", "keys", lambda: KeySet([_KEY]).as_dict(private=False))
+        app.add_url_rule("/oauth2/v1/keys", "keys", lambda: jsonify(self.keys))
         app.before_request(self._away)
         return app
 
