@@ -74,8 +74,8 @@ def allow_form_action(url: str, *, onward: bool = False) -> None:
 def form_action_source(url: str) -> str:
     """Return the CSP source expression for the origin of ``url``; raises ``ValueError``.
 
-    A custom scheme (a native app's redirect URI) and an IPv6 literal, which the CSP grammar cannot
-    write, become a source that names the scheme alone.
+    A custom scheme (a native app's redirect URI) and a host that the CSP grammar cannot write (an IPv6
+    literal, a name with an underscore or a dot at its end) become a source that names the scheme alone.
     """
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
@@ -84,10 +84,10 @@ def form_action_source(url: str) -> str:
     if scheme not in ("http", "https"):
         return f"{scheme}:"
     host = parts.hostname or ""
-    if ":" in host:
-        return f"{scheme}:"
+    if not host:
+        raise ValueError("an absolute URL is needed")
     if not _HOST.fullmatch(host):
-        raise ValueError("the URL has no host that a header can carry")
+        return f"{scheme}:"
     return f"{scheme}://{host}" if parts.port is None else f"{scheme}://{host}:{parts.port}"
 
 
