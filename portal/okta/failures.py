@@ -29,8 +29,8 @@ def told_to_the_outbox() -> Iterator[None]:
     except OktaError as error:
         raise OutboxFailure(error.sentence) from error
     except UnsealError as error:
+        # Tried again: with the key put back, the whole backlog is done, and not among the dead letters.
         raise OutboxFailure(
-            "Okta's credential is sealed with an encryption key that is not configured. Restore the key, or "
-            "connect anew with `flask okta connect`.",
-            final=True,
+            "Okta's credential is sealed with an encryption key that is not configured. Put it back into "
+            "PORTAL_ENCRYPTION_KEY and restart, or connect anew with `flask okta connect`."
         ) from error

@@ -50,10 +50,10 @@ def delete_face(payload: dict[str, Any]) -> str:
             f"VerifEye refused: it does not know the key or does not offer this. {by_hand}.", final=True
         ) from error
     except UnsealError as error:
+        # Tried again: with the key put back, the whole backlog is done, and not among the dead letters.
         raise OutboxFailure(
             "The API key is sealed with an encryption key that is not configured. "
-            f"Restore it and retry, or: {by_hand}.",
-            final=True,
+            f"Put it back into PORTAL_ENCRYPTION_KEY and restart, or: {by_hand}."
         ) from error
     record(
         Event.FACE_DELETED,

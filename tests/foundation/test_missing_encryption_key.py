@@ -6,10 +6,17 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from portal.credentials import new_encryption_key
+from portal import outbox
+from portal.credentials import UnsealError, new_encryption_key
+from portal.extensions import db
+from portal.models import OutboxMessage
+from portal.okta.failures import told_to_the_outbox
+from portal.outbox import OutboxFailure
+from portal.users import enrolments
 from tests.cli.commands import refused
-from tests.support import portal_app
+from tests.support import factories, portal_app
 from tests.support.databases import Database
+from tests.support.moving_clock import MovingClock
 from tests.support.sandbox_server import SandboxServer
 from tests.support.scenes import START, Scene
 
@@ -75,3 +82,30 @@ def test_verifeye_is_told_to_send_its_notice_again(scene: Scene, other: Flask) -
 
 def test_commands_say_what_to_do(scene: Scene, other: Flask) -> None:
     assert NAMED in refused(other.test_cli_runner(), "keys", "reseal")
+
+
+def test_a_worker_with_another_key_throws_nothing_away(
+    app: Flask, other: Flask, sandbox_server: SandboxServer, clock: MovingClock
+) -> None:
+    with app.app_context():
+        configuration = factories.verification_configuration(sandbox=sandbox_server)
+        person = factories.user()
+        factories.enrolment(person, configuration)
+        enrolments.discard_all(person.id, reason="erased")
+        db.session.commit()
+    of_the_face = db.select(OutboxMessage).where(OutboxMessage.topic == enrolments.DELETE_FACE)
+    with other.app_context():
+        outbox.run_due()
+        message = db.session.scalars(of_the_face).one()
+        assert message.state == "waiting"
+        assert NAMED in (message.last_error or "")
+    clock.advance(3600)
+    with app.app_context():
+        outbox.run_due()
+        assert db.session.scalars(of_the_face).one().state == "done"
+
+
+def test_what_okta_is_owed_waits_for_the_key_too() -> None:
+    with pytest.raises(OutboxFailure, match=NAMED) as caught, told_to_the_outbox():
+        raise UnsealError
+    assert not caught.value.final
