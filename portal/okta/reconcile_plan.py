@@ -38,7 +38,7 @@ class Reading:
 
     @property
     def login(self) -> str:
-        """The login, as Okta spells it."""
+        """The login, as Okta spells it; empty where it cannot be kept."""
         return str(self.details["login"])
 
     @property
@@ -49,7 +49,7 @@ class Reading:
     @property
     def facts(self) -> list[Fact]:
         """What the reading says."""
-        member = Fact(self.okta_id, Kind.MEMBER, True, self.read_at - CLOCKS_DIFFER, self.login)
+        member = Fact(self.okta_id, Kind.MEMBER, True, self.read_at - CLOCKS_DIFFER, self.login or None)
         return [member, *events_profile.facts_of_status(self.okta_id, self.status, self.read_at)]
 
 
@@ -202,7 +202,7 @@ def _examine_one(reading: Reading, known: _Known, found: Findings) -> None:
     was = known.facts.get((okta_id, Kind.MEMBER.value))
     if now[Kind.MEMBER] and (was is None or not was.value):
         found.joining.append(okta_id)
-    if user.login != reading.login or any(
+    if (reading.login and user.login != reading.login) or any(
         getattr(user, name) != kept for name, kept in reading.profile.items()
     ):
         found.renamed.append(okta_id)

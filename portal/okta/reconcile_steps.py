@@ -224,10 +224,10 @@ def _settle(reading: Reading) -> bool:
     profile = reading.profile if okta_facts.is_newest(reading.okta_id, reading.read_at) else None
     try:
         with db.session.begin_nested():
-            events_people.settle(reading.okta_id, profile, login=reading.login)
+            events_people.settle(reading.okta_id, profile, login=reading.login or None)
     except Conflict as conflict:
         with suppress(Conflict), db.session.begin_nested():
-            events_people.settle(reading.okta_id, login=reading.login)
+            events_people.settle(reading.okta_id, login=reading.login or None)
         if conflict.reread:
             asked = {"okta_id": conflict.reread, "arrived": False, "reported": True}
             outbox.enqueue(events_people.PROFILE, asked)

@@ -13,6 +13,8 @@ _Item = TypeVar("_Item")
 
 #: More than Okta's own limit on one page; what is longer was not written by Okta.
 _LONGEST_CURSOR = 2048
+_LONGEST_ID, _LONGEST_STATUS, _LONGEST_LOGIN = 64, 32, 320
+_HALF = re.compile("[\ud800-\udfff]")
 _LINK = re.compile(r"<([^<>]{0,8192})>([^<]{0,256})")
 _RELATIONS = re.compile(r"""(?i)\brel\s*=\s*"?([^";,]*)""")
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -26,6 +28,8 @@ class OktaUser:
     #: ``STAGED``, ``PROVISIONED``, ``ACTIVE``, ``RECOVERY``, ``LOCKED_OUT``, ``PASSWORD_EXPIRED``,
     #: ``SUSPENDED`` or ``DEPROVISIONED``.
     status: str
+    #: Empty where no database could keep it. It is the one text here that people choose: that of one person
+    #: must not be in the way of everybody else on the page.
     login: str
     profile: Mapping[str, Any]
 
@@ -82,8 +86,12 @@ def user(found: Mapping[str, Any]) -> OktaUser:
     profile = found.get("profile")
     if not isinstance(profile, dict):
         raise OktaUnavailable("Okta described a person without a profile.")
+    login = _text(profile, "login")
     return OktaUser(
-        id=_text(found, "id"), status=_text(found, "status"), login=_text(profile, "login"), profile=profile
+        id=_text(found, "id", _LONGEST_ID),
+        status=_text(found, "status", _LONGEST_STATUS),
+        login=login if _can_be_kept(login, _LONGEST_LOGIN) else "",
+        profile=profile,
     )
 
 
@@ -132,8 +140,13 @@ def _json(answer: Answer) -> object:
         ) from error
 
 
-def _text(found: Mapping[str, Any], name: str) -> str:
+def _text(found: Mapping[str, Any], name: str, longest: int | None = None) -> str:
     value = found.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= 1024:
+    if not isinstance(value, str) or not value or (longest and not _can_be_kept(value, longest)):
         raise OktaUnavailable(f"Okta's answer has no usable {name!r}.")
     return value
+
+
+def _can_be_kept(text: str, longest: int) -> bool:
+    """Say whether a column of a database takes ``text``: no NUL in it, and no half of a character."""
+    return len(text) <= longest and "\x00" not in text and not _HALF.search(text)
