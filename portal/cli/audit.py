@@ -130,9 +130,9 @@ def _write(file: IO[str], events: Iterator[dict[str, Any]]) -> int:
 
 def _to_file(path: str, write: Callable[[IO[str]], int]) -> int:
     """Write a file that is there whole or not at all, and that only its owner may read."""
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.part")
     try:
+        target = Path(path)
+        draft = target.with_name(f".{target.name}.part")
         draft.unlink(missing_ok=True)
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             count = write(file)

@@ -32,6 +32,8 @@ def configuration(connection: Connection) -> Config:
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Bring the tables up to REVISION (default: the newest)."""
+    if not revision:
+        common.fail("The revision is empty; leave it out for the newest.")
     if revision == "head" and made_by_a_newer_release(current()):
         # After a rollback, what starts the portal must not stop here: the release serves with these tables.
         click.echo(f"The database is at {current()}, which a newer release has made: nothing to do.")
