@@ -1,6 +1,7 @@
 """What templates may call: addresses of static files, times, masked account names, the branding."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from markupsafe import Markup
 
 from portal import clock
 from portal.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 #: The mark in static/ that stands for an organisation without a logo of its own.
 NEUTRAL_MARK = "img/logo.svg"
@@ -73,12 +76,13 @@ def init_app(app: Flask, branding: Branding) -> None:
     app.add_template_filter(ago)
     app.add_template_filter(masked)
     app.add_template_global(static_url)
+    logo = _usable_logo(app, branding.organisation_logo)
 
     def defaults() -> dict[str, object]:
         """Values that a view overrides simply by passing the same name to its template."""
         return {
             "organisation": branding.organisation,
-            "organisation_logo": _logo_url(branding.organisation_logo),
+            "organisation_logo": _logo_url(logo),
             "help_url": branding.help_url,
             "privacy_url": branding.privacy_url,
             "terms_url": branding.terms_url,
@@ -124,6 +128,18 @@ def static_url(filename: str) -> str:
         if not app.jinja_env.auto_reload:
             known[filename] = address
     return request.script_root + address
+
+
+def _usable_logo(app: Flask, logo: str | None) -> str | None:
+    """Return the logo if pages can show it; a picture that is missing must not take every page with it."""
+    if logo is None or logo.startswith("/") or static_hash(app, logo) is not None:
+        return logo
+    _log.error(
+        "the setting logo names no file in static/ and no absolute path on this origin: pages show the "
+        "portal's own mark",
+        extra={"logo": logo},
+    )
+    return None
 
 
 def _logo_url(logo: str | None) -> str | None:

@@ -16,12 +16,12 @@ from tests.web.pages import BRAND, PAGES, STATUSES
 TOP = Path(__file__).resolve().parents[2]
 
 
-def make_app() -> Flask:
+def make_app(branding: web.Branding | None = None) -> Flask:
     """Return an application that serves every page of the list at ``/pages/<name>``."""
     app = Flask("portal", template_folder=str(TOP / "templates"), static_folder=str(TOP / "static"))
     app.jinja_environment = Templates
     app.config.update(SECRET_KEY="a key for tests only", TESTING=True)
-    web.init_app(app, web.Branding(organisation="Acme"))
+    web.init_app(app, branding or web.Branding(organisation="Acme"))
     CSRFProtect(app)
 
     @app.get("/pages/<name>")

@@ -8,8 +8,9 @@ import pytest
 from flask import Flask, render_template_string
 from jinja2 import UndefinedError
 
-from portal import clock
+from portal import clock, web
 from portal.web import filters
+from tests.web.conftest import make_app
 
 NOON = datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)
 
@@ -112,6 +113,24 @@ def test_a_changed_file_has_a_new_address_at_once_only_where_templates_are_reloa
 def test_what_is_no_static_file_has_no_address(app: Flask, filename: str) -> None:
     with app.test_request_context(), pytest.raises(FileNotFoundError):
         filters.static_url(filename)
+
+
+@pytest.mark.parametrize("logo", ["img/none.png", "https://cdn.acme.example/logo.png", "../wsgi.py"])
+def test_a_logo_that_is_not_there_is_told_in_the_log_and_pages_go_on_without(
+    logo: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(web.Branding(organisation="Acme", organisation_logo=logo))
+    assert [(record.levelname, record.logo) for record in caplog.records] == [("ERROR", logo)]  # type: ignore[attr-defined]
+    page = app.test_client().get("/errors/404")
+    assert page.status_code == 404
+    assert "brand-mark" in page.text
+
+
+@pytest.mark.parametrize("logo", ["img/logo.svg", "/brand/logo.png"])
+def test_a_logo_that_is_there_is_shown(logo: str, caplog: pytest.LogCaptureFixture) -> None:
+    app = make_app(web.Branding(organisation="Acme", organisation_logo=logo))
+    assert caplog.records == []
+    assert 'class="brand-logo"' in app.test_client().get("/errors/404").text
 
 
 @pytest.mark.parametrize(
