@@ -4,10 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from portal.extensions import db
-from portal.models import OktaEvent, OktaPausedPerson, OktaReading, OktaRegistration, User
+from portal.models import (
+    OktaEvent,
+    OktaPausedPerson,
+    OktaReading,
+    OktaReconciliation,
+    OktaRegistration,
+    User,
+)
 from portal.users import erasure, export
 
 #: By Okta's id of the person; what the directory itself keeps of Okta's words is in ``users.personal``.
@@ -38,6 +45,21 @@ def forget(user_id: str) -> None:
             db.session.execute(
                 delete(model).where(model.okta_id == okta_id).execution_options(synchronize_session=False)
             )
+        _forget_conflict(okta_id)
+
+
+def _forget_conflict(okta_id: str) -> None:
+    """Take a person out of the last reconciliation's report; one that runs writes another."""
+    ended = OktaReconciliation.ended_at.is_not(None)
+    report = db.session.scalar(select(OktaReconciliation.report).where(ended))
+    if report and okta_id in report.get("conflicts", ()):
+        kept = report | {"conflicts": [each for each in report["conflicts"] if each != okta_id]}
+        db.session.execute(
+            update(OktaReconciliation)
+            .where(ended)
+            .values(report=kept)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _rows_of(model: Any) -> Callable[[str], list[dict[str, Any]]]:

@@ -8,8 +8,9 @@ from portal.models import HoldReason, User
 from portal.okta import reconcile
 from portal.okta_api.errors import OktaUnavailable
 from portal.okta_api.reading import user
-from portal.users import holds
+from portal.users import directory, holds
 from tests.okta.registration_scenes import connect
+from tests.support import factories
 from tests.support.small_okta import small_okta
 
 GROUP = "00gFACTOR"
@@ -45,6 +46,20 @@ def test_a_newcomer_with_such_a_login_waits_and_everybody_else_comes(okta, login
     okta.users["00u2"]["profile"]["login"] = login
     assert reconciled()["conflicts"] == ["00u2"]
     assert held() == {"00u1": set(), "00u3": set()}
+
+
+def test_of_an_erased_person_the_last_report_names_nothing(okta):
+    reconciled()
+    person = db.session.scalars(select(User).where(User.okta_id == "00u2")).one()
+    factories.user(login="taken@acme.example")
+    for okta_id, login in (("00u2", "taken@acme.example"), ("00u3", "\x00")):
+        okta.users[okta_id]["profile"]["login"] = login
+    assert reconciled()["conflicts"] == ["00u2"]
+    directory.erase(person, how="test")
+    db.session.commit()
+    report = reconcile.last().report
+    assert report["conflicts"] == []
+    assert report["counts"]["members"] == 3
 
 
 @pytest.mark.parametrize("login", ODD)
