@@ -8,6 +8,7 @@ leaves what failed there; ``make fuzz`` fails then. Copy a finding to ``tests/fu
 import os
 import sys
 from subprocess import run
+from tempfile import TemporaryDirectory
 
 from tests.support.machine import TOP
 
@@ -41,8 +42,10 @@ def _passes(name: str, seconds: str) -> bool:
     command += [f"-max_total_time={seconds}", f"-max_len={_LONGEST}", "-timeout=10", "-rss_limit_mb=1500"]
     command += [f"-artifact_prefix={grown}/", "-print_final_stats=1", "-verbosity=0"]
     print(f"fuzz: {name} for {seconds} s", flush=True)
-    with (grown / "log").open("wb") as log:
-        ended = run(command, cwd=TOP, stdout=log, stderr=log, env=os.environ | {"PYTHONHASHSEED": "0"})
+    # What a target keeps in files is removed here: libFuzzer ends the process at once.
+    with (grown / "log").open("wb") as log, TemporaryDirectory(prefix="portal-fuzz-") as folder:
+        environment = os.environ | {"PYTHONHASHSEED": "0", "TMPDIR": folder}
+        ended = run(command, cwd=TOP, stdout=log, stderr=log, env=environment)
     lines = (grown / "log").read_text(errors="replace").splitlines()
     told = [line for line in lines if line.startswith("stat::number_of_executed_units")]
     print(f"  {told[0].split()[-1] if told else '?'} inputs", flush=True)
