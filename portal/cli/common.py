@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -31,6 +32,7 @@ class Group(AppGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it has not committed is undone if it fails."""
+        _print_what_the_terminal_lacks()
         with logs.at_least(logging.WARNING):
             try:
                 return super().invoke(ctx)
@@ -46,6 +48,16 @@ class Group(AppGroup):
                     "A stored secret cannot be opened with the configured encryption keys: put the key "
                     "it was sealed with back into PORTAL_ENCRYPTION_KEY."
                 )
+
+
+def _print_what_the_terminal_lacks() -> None:
+    """Have letters that the terminal's encoding does not know printed as escapes.
+
+    A name in another script would end a list half-way, or call a change failed that is committed.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def fail(sentence: str) -> NoReturn:

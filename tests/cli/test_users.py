@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskCliRunner
 
 from tests.cli.commands import UUID, add_verification, document, done, refused, run
@@ -98,6 +99,16 @@ def test_nobody_is_said_plainly(runner: FlaskCliRunner) -> None:
     for name in ("nobody", "", "a" * 4000):
         assert "Nobody" in refused(runner, "user", "show", name)
     assert "not valid text" in refused(runner, "user", "show", "half\udcff")
+
+
+def test_a_name_that_the_terminal_cannot_show_stops_nothing(app: Flask) -> None:
+    for login in ("山田@acme.example", "zoë@acme.example"):
+        done(app.test_cli_runner(), "user", "add", login)
+    western = app.test_cli_runner(charset="latin-1")
+    listed = done(western, "user", "list")
+    assert "\\u5c71\\u7530@acme.example" in listed
+    assert "zoë@acme.example" in listed
+    assert "is suspended" in done(western, "user", "suspend", "山田@acme.example")
 
 
 def test_stored_text_does_not_steer_the_terminal(runner: FlaskCliRunner) -> None:
