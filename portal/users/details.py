@@ -30,6 +30,10 @@ NAMES = {
 _SPELT = ("given_name", "middle_name", "family_name")
 #: ZERO WIDTH NON-JOINER and ZERO WIDTH JOINER.
 _JOINERS = "\u200c\u200d"
+#: Marks that nobody sees, copied along with a name: soft hyphen, zero width space, word joiner, byte order
+#: mark, and those that say in which direction one letter runs. No name is spelt with them. What turns a whole
+#: text round stays refused.
+_UNSEEN = dict.fromkeys([0xAD, 0x61C, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF])
 _LONGEST_PART = 500
 _LONGEST_PHONE = 64
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -72,11 +76,17 @@ def cleaned(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(name: str, value: str | None) -> str | None:
-    text = (value or "").strip()
+    is_spelt = name in _SPELT
+    text = (_seen(value) if is_spelt else value or "").strip()
     if not text:
         return None
-    check(NAMES[name], text, getattr(User, name), joiners=name in _SPELT)
+    check(NAMES[name], text, getattr(User, name), joiners=is_spelt)
     return text
+
+
+def _seen(text: str | None) -> str:
+    """Return ``text`` without the marks that nobody sees, which would keep a name from being kept at all."""
+    return (text or "").translate(_UNSEEN)
 
 
 def _birthdate(name: str, value: str | None) -> str | None:
@@ -114,7 +124,7 @@ def _phone_number(name: str, value: str | None) -> str | None:
 
 
 def _address(name: str, value: Mapping[str, str | None] | None) -> dict[str, str] | None:
-    parts = {part: (text or "").strip() for part, text in (value or {}).items()}
+    parts = {part: _seen(text).strip() for part, text in (value or {}).items()}
     for part, text in parts.items():
         if part not in ADDRESS_PARTS:
             raise ValueError(f"{NAMES[name]} has the parts {', '.join(ADDRESS_PARTS)}.")
