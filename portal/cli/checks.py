@@ -9,6 +9,7 @@ from portal import clock
 from portal.audit import chain
 from portal.cli import db as migrations
 from portal.cli import enrolment_checks, network_checks, okta_checks, worker_checks
+from portal.cli.common import database_reason
 from portal.cli.findings import Finding, ok, problem, warning
 from portal.connections import registry as connections
 from portal.credentials import UnsealError
@@ -21,8 +22,13 @@ from portal.verifications import registry
 
 _KEY_AGES = 180
 _DAY = 86_400
-#: What Okta's redirect addresses end in (facts: Okta's Generic OIDC identity provider).
-_OKTA_CALLBACK = "/oauth2/v1/authorize/callback"
+#: What Okta's redirect addresses end in, by the client's profile (facts: Okta's Generic OIDC identity
+#: provider, and its identity verification vendors).
+_OKTA_CALLBACKS = {
+    "okta-factor": "/oauth2/v1/authorize/callback",
+    "okta-sso": "/oauth2/v1/authorize/callback",
+    "okta-idv": "/idp/identity-verification/callback",
+}
 #: Work that is older than this was forgotten: nobody runs the worker, or the job.
 _LATE_SECONDS = 900
 _MOST_LIVE_SECRETS = 2
@@ -62,9 +68,10 @@ def _guarded(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[F
         yield from check()
     except SQLAlchemyError as error:
         db.session.rollback()
-        kind = type(getattr(error, "orig", None) or error).__name__
         yield problem(
-            subject, f"the database failed ({kind})", "see that it runs and that PORTAL_DATABASE_URL is right"
+            subject,
+            f"the database failed ({database_reason(error)})",
+            "see that it runs and that PORTAL_DATABASE_URL is right",
         )
 
 
@@ -225,10 +232,10 @@ def _redirect_uris(client: Client) -> Iterator[Finding]:
                 f"client {client.id}", f"{uri}: {error}", "add the client anew with another address"
             )
             continue
-        if client.profile.startswith("okta-") and not uri.endswith(_OKTA_CALLBACK):
+        if not uri.endswith(ending := _OKTA_CALLBACKS.get(client.profile, "")):
             yield warning(
                 f"client {client.id}",
-                f"{uri} does not end in {_OKTA_CALLBACK}",
+                f"{uri} does not end in {ending}",
                 "compare it with the redirect URI that Okta shows for the identity provider",
             )
 

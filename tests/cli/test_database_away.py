@@ -20,7 +20,7 @@ def say(url: str, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(flask, cwd=TOP, env=held, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("command", [("user", "list"), ("db", "upgrade")])
+@pytest.mark.parametrize("command", [("user", "list"), ("db", "upgrade"), ("doctor",)])
 def test_a_server_that_is_not_there_is_named(command: tuple[str, ...]) -> None:
     port = free_port()
     done = say(f"postgresql+psycopg://portal:{PASSWORD}@127.0.0.1:{port}/portal", *command)

@@ -132,6 +132,28 @@ def test_an_okta_client_whose_address_is_not_oktas_is_noticed(app: Flask, runner
 
 
 @pytest.mark.usefixtures("healthy")
+@pytest.mark.parametrize(
+    ("profile", "address", "is_right"),
+    [
+        ("okta-idv", "/idp/identity-verification/callback", True),
+        ("okta-idv", "/oauth2/v1/authorize/callback", False),
+        ("okta-factor", "/oauth2/v1/authorize/callback", True),
+        ("okta-sso", "/idp/identity-verification/callback", False),
+        ("oidc", "/callback", True),
+    ],
+)
+def test_each_kind_of_client_has_its_own_address_at_okta(
+    app: Flask, runner: FlaskCliRunner, profile: str, address: str, is_right: bool
+) -> None:
+    with app.app_context():
+        uris = [f"https://acme.example{address}"]
+        db.session.execute(update(Client).values(redirect_uris=uris, profile=profile))
+        db.session.commit()
+    said = " ".join(text for (_, state), text in examine(runner, "--offline").items() if state == "warning")
+    assert ("does not end in" in said) is not is_right
+
+
+@pytest.mark.usefixtures("healthy")
 def test_work_that_nobody_does_is_noticed(app: Flask, runner: FlaskCliRunner, clock: MovingClock) -> None:
     with app.app_context():
         outbox.enqueue("nobody.handles", {})
