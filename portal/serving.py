@@ -7,6 +7,7 @@ request costs. A client that asks again at once is therefore answered by the thr
 
 import select
 import threading
+from collections import deque
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -22,16 +23,25 @@ class StayingThreads(ThreadWorker):
         """Take what gunicorn's arbiter gives each of its workers."""
         super().__init__(*args, **kwargs)
         self._stays = threading.Semaphore(self.cfg.threads // 2)
+        #: One for each request that no thread has begun with.
+        self._waiting: deque[None] = deque()
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give ``conn``, on which a request has come, to the next thread that is free."""
+        self._waiting.append(None)
+        super().enqueue_req(conn)
 
     def handle(self, conn: TConn) -> Any:
         """Answer a request on ``conn``, and those that follow at once; return what gunicorn's worker does."""
+        self._waiting.pop()
         kept = super().handle(conn)
         # Bytes that TLS has decrypted already would not be seen at the socket.
         if kept is not True or self.cfg.is_ssl or not self._stays.acquire(blocking=False):
             return kept
         try:
-            # A worker that is to stop gives its connections back: how long they are kept is decided there.
-            while kept is True and self.alive and _asks_again(conn):
+            # Where others wait for a thread, everybody waits in one line. A worker that is to stop gives its
+            # connections back: how long they are kept is decided there.
+            while kept is True and self.alive and not self._waiting and _asks_again(conn):
                 kept = super().handle(conn)
             return kept
         finally:

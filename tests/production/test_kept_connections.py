@@ -37,7 +37,7 @@ def server(folder: Path, *, threads: int) -> Iterator[tuple[subprocess.Popen, st
 
 
 @contextmanager
-def asking(path: str, connections: int) -> Iterator[list[list[str]]]:
+def asking(path: str, connections: int, target: str = "/") -> Iterator[list[list[str]]]:
     """Ask on kept connections without a pause until the block ends; give what each was answered."""
     answered: list[list[str]] = [[] for _ in range(connections)]
     done = threading.Event()
@@ -45,7 +45,7 @@ def asking(path: str, connections: int) -> Iterator[list[list[str]]]:
     def ask(answers: list[str]) -> None:
         connection = serving.UnixConnection(path)
         while not done.is_set():
-            connection.request("GET", "/")
+            connection.request("GET", target)
             answers.append(connection.getresponse().read().decode())
         connection.close()
 
@@ -74,6 +74,13 @@ def test_whoever_comes_new_finds_a_thread_where_others_never_pause(tmp_path: Pat
     with server(tmp_path, threads=4) as (_, path), asking(path, 6) as answered:
         wait_until(lambda: all(answers for answers in answered), "an answer for each")
         assert serving.get(path, "/")[0] == 200
+
+
+def test_nobody_is_kept_waiting_for_those_who_have_a_thread(tmp_path: Path) -> None:
+    with server(tmp_path, threads=4) as (_, path), asking(path, 12, "/slow") as answered:
+        wait_until(lambda: sum(map(len, answered)) > 2000, "two thousand answers")
+    numbers = sorted(map(len, answered))
+    assert numbers[-1] < 2 * numbers[0]
 
 
 def test_one_thread_answers_everybody(tmp_path: Path) -> None:
