@@ -52,6 +52,6 @@ def _asks_again(conn: TConn) -> bool:
     """Say whether another request has come on ``conn``, or has begun to, within a moment; or its end."""
     if conn.parser.unreader.buf.getvalue():
         return True  # read together with the request before
-    socket = select.poll()
-    socket.register(conn.sock, select.POLLIN)
-    return bool(socket.poll(_STAYS_MILLISECONDS))
+    watched = select.poll()
+    watched.register(conn.sock, select.POLLIN)
+    return bool(watched.poll(_STAYS_MILLISECONDS))
